@@ -1,0 +1,114 @@
+package idp
+
+import (
+	"strings"
+	"time"
+)
+
+// Grant types, authentication methods and signing algorithms, as registered
+// with IANA for RFC 7591 client metadata.
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+
+	AuthSecretBasic = "client_secret_basic"
+	AuthSecretPost  = "client_secret_post"
+	AuthNone        = "none"
+
+	RS256 = "RS256"
+	ES256 = "ES256"
+	EdDSA = "EdDSA"
+)
+
+// Who owns a client's row; only the owner may change it.
+const (
+	ManagedByConfig = "config"
+	ManagedByAPI    = "api"
+)
+
+// A Client is a registered relying party. Fields carry the names of RFC 7591
+// and OpenID Connect Dynamic Client Registration; those of our own are first_party,
+// require_pkce and lifetimes. The zero value of each field means its documented default, which
+// the registry fills in, so that a Client read from it is complete.
+type Client struct {
+	ID   string `json:"client_id" yaml:"client_id"`
+	Name string `json:"client_name,omitempty" yaml:"client_name,omitempty"`
+	// RedirectURIs are compared exactly, but for the port of loopback URIs (RFC 8252 section 7.3).
+	RedirectURIs []string `json:"redirect_uris" yaml:"redirect_uris"`
+	// TokenEndpointAuthMethod is "none" for a public client. For a confidential one the empty
+	// value accepts client_secret_basic and client_secret_post, since relying parties
+	// differ in which they send; a named method is enforced.
+	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method,omitempty" yaml:"token_endpoint_auth_method,omitempty"`
+	GrantTypes              []string `json:"grant_types,omitempty" yaml:"grant_types,omitempty"`
+	ResponseTypes           []string `json:"response_types,omitempty" yaml:"response_types,omitempty"`
+	// Scope lists, separated by spaces, the scopes that the client may be granted.
+	Scope                    string `json:"scope,omitempty" yaml:"scope,omitempty"`
+	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty" yaml:"id_token_signed_response_alg,omitempty"`
+	// RequirePKCE is true unless set to false. Public clients always need PKCE.
+	RequirePKCE *bool `json:"require_pkce,omitempty" yaml:"require_pkce,omitempty"`
+	// FirstParty marks an application of the operator's own.
+	FirstParty bool      `json:"first_party,omitempty" yaml:"first_party,omitempty"`
+	Lifetimes  Lifetimes `json:"lifetimes,omitzero" yaml:"lifetimes,omitempty"`
+
+	ManagedBy    string    `json:"managed_by,omitempty" yaml:"-"`
+	CreatedAt    time.Time `json:"created_at,omitzero" yaml:"-"`
+	UpdatedAt    time.Time `json:"updated_at,omitzero" yaml:"-"`
+	Disabled     bool      `json:"disabled,omitempty" yaml:"-"`
+	SecretHashes [][]byte  `json:"-" yaml:"-"` // SHA-256 of each live secret
+}
+
+// Public reports whether the client authenticates with nothing but PKCE.
+func (c *Client) Public() bool { return c.TokenEndpointAuthMethod == AuthNone }
+
+// MustUsePKCE reports whether an authorization request without a code challenge is refused.
+func (c *Client) MustUsePKCE() bool {
+	return c.Public() || c.RequirePKCE == nil || *c.RequirePKCE
+}
+
+// DisplayName is what people are shown: the name, or the id of a nameless client.
+func (c *Client) DisplayName() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+// Scopes returns Scope as a list.
+func (c *Client) Scopes() []string { return strings.Fields(c.Scope) }
+
+// Lifetimes say how long what is issued to a client lives. A zero field takes
+// the provider's default.
+type Lifetimes struct {
+	Code            Duration `json:"code,omitempty" yaml:"code,omitempty"`
+	AccessToken     Duration `json:"access_token,omitempty" yaml:"access_token,omitempty"`
+	IDToken         Duration `json:"id_token,omitempty" yaml:"id_token,omitempty"`
+	RefreshIdle     Duration `json:"refresh_idle,omitempty" yaml:"refresh_idle,omitempty"`
+	RefreshAbsolute Duration `json:"refresh_absolute,omitempty" yaml:"refresh_absolute,omitempty"`
+	RefreshGrace    Duration `json:"refresh_grace,omitempty" yaml:"refresh_grace,omitempty"`
+}
+
+// DefaultLifetimes are used where neither the configuration nor the client says otherwise.
+var DefaultLifetimes = Lifetimes{
+	Code:            Duration(time.Minute),
+	AccessToken:     Duration(15 * time.Minute),
+	IDToken:         Duration(time.Hour),
+	RefreshIdle:     Duration(30 * 24 * time.Hour),
+	RefreshAbsolute: Duration(90 * 24 * time.Hour),
+	RefreshGrace:    Duration(10 * time.Second),
+}
+
+// Or returns l with each zero field taken from fallback.
+func (l Lifetimes) Or(fallback Lifetimes) Lifetimes {
+	or := func(field *Duration, other Duration) {
+		if *field == 0 {
+			*field = other
+		}
+	}
+	or(&l.Code, fallback.Code)
+	or(&l.AccessToken, fallback.AccessToken)
+	or(&l.IDToken, fallback.IDToken)
+	or(&l.RefreshIdle, fallback.RefreshIdle)
+	or(&l.RefreshAbsolute, fallback.RefreshAbsolute)
+	or(&l.RefreshGrace, fallback.RefreshGrace)
+	return l
+}

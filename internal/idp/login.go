@@ -1,0 +1,90 @@
+package idp
+
+import "time"
+
+// A Login is one wallet sign-in: the challenge that was issued for one
+// authorization request and what became of it. Its row is written once by the
+// authorization endpoint and consumed once by the wallet's proof.
+type Login struct {
+	ID string // opaque, 128 bits or more, in URLs
+
+	ClientID string // empty: a sign-in to the provider itself
+	Params   string // the authorization request, URL-encoded, as it was validated
+
+	// The NEP-413 payload, and the state that travels beside it.
+	Message     string
+	Nonce       [32]byte
+	Recipient   string
+	CallbackURL string
+	State       string
+
+	// BrowserHash is the SHA-256 of the secret in the login cookie of the
+	// browser that began the login; nil for a login begun through the API, which
+	// the nonce alone identifies.
+	BrowserHash []byte
+
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Renewals  int // how many expired logins this one continues
+	Attempts  int // refused proofs so far
+
+	Proof      *Proof    // nil until a signature was verified
+	ConsumedAt time.Time // zero until the login ended, one way or the other
+	Denied     bool      // it ended by the user's refusal
+	CodeHash   []byte    // of the authorization code, once authorised for a client
+	CodeExpiry time.Time
+	RedeemedAt time.Time // zero until the code was redeemed
+}
+
+// A Proof is a verified NEP-413 signature over a login's payload.
+type Proof struct {
+	AccountID string
+	PublicKey string
+	// CallbackBound reports that the signature covers the login's callback URL,
+	// which a relaying site cannot obtain (it is delivered only to our origin).
+	CallbackBound bool
+	Wallet        string // what the page says was used; informative only
+}
+
+// A Session is a browser's sign-on: one account, proven once.
+type Session struct {
+	SID       string // public identifier, the "sid" claim
+	Hash      []byte // SHA-256 of the cookie's secret
+	Identity  Identity
+	ExpiresAt time.Time
+}
+
+// An Identity is who signed in, when and how: everything that tokens say of a person.
+type Identity struct {
+	Subject   string // never reassigned: the account id, or "alice.near#2" for a later incarnation
+	AccountID string
+	Network   string // "mainnet" or "testnet"
+	PublicKey string // "ed25519:…"
+	AuthTime  time.Time
+	SID       string
+}
+
+// A Code is an authorization code before it is stored: its hash and all that it is bound to.
+type Code struct {
+	Hash          []byte // SHA-256
+	GrantID       string
+	ExpiresAt     time.Time
+	RedirectURI   string // as sent in the authorization request; empty if it was not
+	CodeChallenge string // S256; empty without PKCE
+	Scopes        []string
+	Audience      []string
+	Nonce         string // the OpenID Connect nonce
+}
+
+// A Grant is one granted login for its whole life: what a client may do for
+// whom, and the generation of its refresh token.
+type Grant struct {
+	ID         string
+	ClientID   string
+	Identity   Identity
+	Scopes     []string
+	Audience   []string
+	Nonce      string // of the authorization request; filled only when the code is redeemed
+	Generation uint32 // of the live refresh token
+	ExpiresAt  time.Time // of the live refresh token
+}
