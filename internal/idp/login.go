@@ -84,7 +84,7 @@ type Grant struct {
 	Identity   Identity
 	Scopes     []string
 	Audience   []string
-	Nonce      string // of the authorization request; filled only when the code is redeemed
-	Generation uint32 // of the live refresh token
+	Nonce      string    // of the authorization request; filled only when the code is redeemed
+	Generation uint32    // of the live refresh token
 	ExpiresAt  time.Time // of the live refresh token
 }
