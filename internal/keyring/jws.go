@@ -1,0 +1,76 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"near-idp/internal/idp"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The "typ" headers that tokens are signed with.
+const (
+	TypeJWT         = "JWT"    // ID tokens
+	TypeAccessToken = "at+jwt" // RFC 9068 section 2.1
+)
+
+var types = []string{TypeJWT, TypeAccessToken}
+
+const maxToken = 16 << 10 // bytes
+
+var verifiable = []jose.SignatureAlgorithm{idp.RS256, idp.ES256, idp.EdDSA}
+
+// Sign returns claims, which is JSON, as a compact JWS with the headers alg,
+// kid and typ. It fails only for a type or algorithm that the ring was not
+// opened with.
+func (r *Ring) Sign(typ, alg string, claims []byte) (string, error) {
+	signer := r.current.Load().signers[use{typ, alg}]
+	if signer == nil {
+		return "", fmt.Errorf("no key signs %q tokens with %q; the algorithms are %v and the types %v", typ, alg, r.algs, types)
+	}
+	jws, err := signer.Sign(claims)
+	if err != nil {
+		return "", fmt.Errorf("sign %s token with %s: %w", typ, alg, err)
+	}
+	return jws.CompactSerialize()
+}
+
+// Verify returns the claims of a token that this ring's keys signed as typ. The
+// error says which check failed. Whether the token has expired, and for whom it
+// is, is for the caller to check.
+//
+// Only the key that the ring knows under the token's kid is used, with that
+// key's own algorithm: keys in the token or behind its jku or x5u header are
+// never looked at (RFC 8725 sections 3.1 and 3.10).
+func (r *Ring) Verify(token, typ string) (claims []byte, err error) {
+	if len(token) > maxToken {
+		return nil, fmt.Errorf("token has %d bytes, more than %d", len(token), maxToken)
+	}
+	jws, err := jose.ParseSignedCompact(token, verifiable)
+	if err != nil {
+		return nil, fmt.Errorf("token is not a compact JWS of ours: %w", err)
+	}
+	header := jws.Signatures[0].Protected
+	key, known := r.current.Load().public[header.KeyID]
+	if !known {
+		return nil, errors.New("token names no key of ours")
+	}
+	if key.Algorithm != header.Algorithm {
+		return nil, fmt.Errorf("token was signed with %s, its key is for %s", header.Algorithm, key.Algorithm)
+	}
+	// Media types compare without regard to case (RFC 7515 section 4.1.9).
+	if got, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(got, typ) {
+		return nil, fmt.Errorf("token is of another type than %q", typ)
+	}
+	claims, err = jws.Verify(key.Key)
+	if err != nil {
+		return nil, fmt.Errorf("token signature: %w", err)
+	}
+	// Base64 decoders skip line feeds and spare bits; one token has one spelling.
+	if again, err := jws.CompactSerialize(); err != nil || again != token {
+		return nil, errors.New("token is not spelled as it was issued")
+	}
+	return claims, nil
+}

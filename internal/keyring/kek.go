@@ -1,0 +1,110 @@
+package keyring
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
+const (
+	minSecret     = 32 // bytes
+	minDistinct   = 8  // different bytes; a random secret never has fewer
+	wrapVersion   = 1
+	fingerprintAt = 1 // offset in a wrapped key: version, fingerprint, sealed
+	sealedAt      = 5
+)
+
+// A KEK is a key encryption key: what the operator's secret in encryption.keys
+// becomes. It wraps the private parts of signing keys at rest with AES-256-GCM.
+type KEK struct {
+	aead        cipher.AEAD
+	fingerprint [4]byte // tells which key wrapped a row, nothing about the key
+}
+
+// ParseKEK derives a key encryption key from a secret of at least 32 bytes,
+// with HKDF-SHA256 (RFC 5869). Base64 and hexadecimal count as the text that
+// they are, so that a secret has one meaning; hexadecimal digits count half.
+// White space around the secret, such as the last line feed of a file, is not
+// part of it.
+func ParseKEK(secret string) (KEK, error) {
+	secret = strings.TrimSpace(secret)
+	length := len(secret)
+	if _, err := hex.DecodeString(secret); err == nil {
+		length /= 2
+	}
+	if length < minSecret {
+		return KEK{}, fmt.Errorf("encryption key has %d bytes, at least %d are needed: make one with `openssl rand -base64 32`", length, minSecret)
+	}
+	if distinct(secret) < minDistinct {
+		return KEK{}, fmt.Errorf("encryption key repeats the same few characters: make one with `openssl rand -base64 32`")
+	}
+	derived, err := hkdf.Key(sha256.New, []byte(secret), nil, "near-idp key encryption v1", 32+4)
+	if err != nil {
+		return KEK{}, fmt.Errorf("derive encryption key: %w", err)
+	}
+	block, err := aes.NewCipher(derived[:32])
+	if err != nil {
+		return KEK{}, fmt.Errorf("derive encryption key: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return KEK{}, fmt.Errorf("derive encryption key: %w", err)
+	}
+	return KEK{aead, [4]byte(derived[32:])}, nil
+}
+
+func distinct(s string) int {
+	var seen [256]bool
+	n := 0
+	for _, b := range []byte(s) {
+		if !seen[b] {
+			seen[b] = true
+			n++
+		}
+	}
+	return n
+}
+
+// String names the key by its fingerprint and never prints it.
+func (k KEK) String() string { return hex.EncodeToString(k.fingerprint[:]) }
+
+// wrap seals a private key. The additional data binds kid and alg, so that a
+// writer of the database cannot give one key the name or the use of another.
+func (k KEK) wrap(kid, alg string, private []byte) []byte {
+	out := append([]byte{wrapVersion}, k.fingerprint[:]...)
+	return k.aead.Seal(out, nil, private, additional(kid, alg))
+}
+
+// unwrap opens a stored key with whichever of the keys wrapped it.
+func unwrap(keks []KEK, row idp.SigningKey) ([]byte, error) {
+	w := row.Wrapped
+	if len(w) <= sealedAt || w[0] != wrapVersion {
+		return nil, fmt.Errorf("signing key %q (%s) is damaged or of a newer version of idp", row.KID, row.Alg)
+	}
+	fingerprint := [4]byte(w[fingerprintAt:sealedAt])
+	known := false
+	for _, kek := range keks {
+		if kek.fingerprint != fingerprint {
+			continue
+		}
+		known = true
+		if private, err := kek.aead.Open(nil, nil, w[sealedAt:], additional(row.KID, row.Alg)); err == nil {
+			return private, nil
+		}
+	}
+	if known {
+		return nil, fmt.Errorf("signing key %q (%s) was altered in the database: restore its row, or delete it to have a new one made", row.KID, row.Alg)
+	}
+	return nil, fmt.Errorf("encryption.keys: signing key %q (%s) was wrapped with the encryption key of fingerprint %x, and only those of %v are configured: put the former key back at the end of the list",
+		row.KID, row.Alg, fingerprint, keks)
+}
+
+func additional(kid, alg string) []byte {
+	return []byte("near-idp signing key\x00" + kid + "\x00" + alg)
+}

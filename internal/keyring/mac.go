@@ -1,0 +1,39 @@
+package keyring
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+)
+
+// MAC returns the HMAC-SHA256 of data under the newest MAC key. A MAC made for
+// one purpose is never valid for another.
+func (r *Ring) MAC(purpose string, data []byte) [32]byte {
+	return mac(r.current.Load().macKeys[0], purpose, data)
+}
+
+// MACs yields the MACs of data under every key that is still valid, newest
+// first; a given MAC is genuine if it equals one of them. Compare with
+// hmac.Equal.
+func (r *Ring) MACs(purpose string, data []byte) iter.Seq[[32]byte] {
+	return func(yield func([32]byte) bool) {
+		for _, key := range r.current.Load().macKeys {
+			if !yield(mac(key, purpose, data)) {
+				return
+			}
+		}
+	}
+}
+
+// The length before the purpose keeps ("a", "bc") and ("ab", "c") apart.
+func mac(key []byte, purpose string, data []byte) (sum [32]byte) {
+	h := hmac.New(sha256.New, key)
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(purpose)))
+	h.Write(length[:])
+	h.Write([]byte(purpose))
+	h.Write(data)
+	h.Sum(sum[:0])
+	return sum
+}
