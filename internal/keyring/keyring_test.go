@@ -5,9 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -75,140 +73,6 @@ func newest(alg string) idp.SigningKey {
 	return rows[slices.IndexFunc(rows, func(k idp.SigningKey) bool { return k.Alg == alg })]
 }
 
-// forge signs with whatever key and headers the attacker likes.
-func forge(t *testing.T, alg jose.SignatureAlgorithm, key any, header map[string]any) string {
-	t.Helper()
-	opts := &jose.SignerOptions{}
-	for k, v := range header {
-		opts.WithHeader(jose.HeaderKey(k), v)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jws, err := signer.Sign([]byte(`{"sub":"mallory.near"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-func TestSignedTokenVerifiesWithTheThreeHeaders(t *testing.T) {
-	t.Parallel()
-	r := newRing(t, keys())
-	for _, alg := range asymmetric {
-		for _, typ := range types {
-			token := mustSign(t, r, typ, alg)
-			claims, err := r.Verify(token, typ)
-			if err != nil || string(claims) != `{"sub":"alice.near"}` {
-				t.Errorf("%s %s: %s, %v", alg, typ, claims, err)
-			}
-			head, _, _ := strings.Cut(token, ".")
-			raw, _ := base64.RawURLEncoding.DecodeString(head)
-			if want := fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":%q}`, alg, newest(alg).KID, typ); string(raw) != want {
-				t.Errorf("header %s, want %s", raw, want)
-			}
-		}
-	}
-}
-
-func TestOlderKeysStillVerify(t *testing.T) {
-	t.Parallel()
-	older := newRing(t, keys()[4:])
-	for _, alg := range asymmetric {
-		if _, err := newRing(t, keys()).Verify(mustSign(t, older, TypeJWT, alg), TypeJWT); err != nil {
-			t.Errorf("%s: %v", alg, err)
-		}
-		if _, err := older.Verify(mustSign(t, newRing(t, keys()), TypeJWT, alg), TypeJWT); err == nil {
-			t.Errorf("%s: a key that the ring does not hold verified", alg)
-		}
-	}
-}
-
-func TestTokenOfAnotherTypeIsRefused(t *testing.T) {
-	t.Parallel()
-	r := newRing(t, keys())
-	idToken, access := mustSign(t, r, TypeJWT, idp.ES256), mustSign(t, r, TypeAccessToken, idp.ES256)
-	if _, err := r.Verify(idToken, TypeAccessToken); err == nil {
-		t.Error("an ID token passed as an access token")
-	}
-	if _, err := r.Verify(access, TypeJWT); err == nil {
-		t.Error("an access token passed as an ID token")
-	}
-	row := newest(idp.EdDSA)
-	private, err := unwrap([]KEK{kek(t, secretA)}, row)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := parsePair(row.KID, row.Alg, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for typ, ok := range map[any]bool{"AT+JWT": true, "at+jwt ": false, "": false, nil: false, 7: false, "application/at+jwt": false} {
-		_, err := r.Verify(forge(t, jose.EdDSA, pair.Key, map[string]any{"kid": row.KID, "typ": typ}), TypeAccessToken)
-		if (err == nil) != ok {
-			t.Errorf("typ %#v: %v", typ, err)
-		}
-	}
-}
-
-func TestForgedTokensAreRefused(t *testing.T) {
-	t.Parallel()
-	r := newRing(t, keys())
-	rs, es := newest(idp.RS256), newest(idp.ES256)
-	public := r.current.Load().public
-	_, other, err := generate(idp.ES256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine, err := parsePair(es.KID, idp.ES256, other)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := func(header string) string {
-		return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"mallory.near"}`)) + "."
-	}
-	jwk, err := json.Marshal(public[rs.KID])
-	if err != nil {
-		t.Fatal(err)
-	}
-	modulus := public[rs.KID].Key.(*rsa.PublicKey).N.Bytes()
-	genuine := mustSign(t, r, TypeJWT, idp.ES256)
-	last := genuine[len(genuine)-1]
-	// The last character of an ES256 signature holds four spare bits.
-	respelled := genuine[:len(genuine)-1] + string(last+1)
-
-	for name, token := range map[string]string{
-		"alg none":                    head(`{"alg":"none","kid":"` + rs.KID + `","typ":"JWT"}`),
-		"alg none with a signature":   head(`{"alg":"none","kid":"`+rs.KID+`","typ":"JWT"}`) + "AAAA",
-		"HS256 with the public key":   forge(t, jose.HS256, jwk, map[string]any{"kid": rs.KID, "typ": "JWT"}),
-		"HS256 with the modulus":      forge(t, jose.HS256, modulus, map[string]any{"kid": rs.KID, "typ": "JWT"}),
-		"kid of another algorithm":    forge(t, jose.ES256, mine.Key, map[string]any{"kid": rs.KID, "typ": "JWT"}),
-		"kid of the MAC key":          forge(t, jose.ES256, mine.Key, map[string]any{"kid": newest(hs256).KID, "typ": "JWT"}),
-		"own key, our kid":            forge(t, jose.ES256, mine.Key, map[string]any{"kid": es.KID, "typ": "JWT"}),
-		"own key, no kid":             forge(t, jose.ES256, mine.Key, map[string]any{"typ": "JWT"}),
-		"own key embedded":            forge(t, jose.ES256, mine.Key, map[string]any{"kid": es.KID, "typ": "JWT", "jwk": mine.Public()}),
-		"own key behind jku":          forge(t, jose.ES256, mine.Key, map[string]any{"kid": es.KID, "typ": "JWT", "jku": "https://evil.example/jwks"}),
-		"own key behind x5u":          forge(t, jose.ES256, mine.Key, map[string]any{"kid": es.KID, "typ": "JWT", "x5u": "https://evil.example/x"}),
-		"spare bits of the signature": respelled,
-		"line feed inside":            genuine[:10] + "\n" + genuine[10:],
-		"line feed after":             genuine + "\n",
-		"padding":                     genuine + "=",
-		"four parts":                  genuine + ".",
-		"empty":                       "",
-		"huge":                        strings.Repeat("A", maxToken) + genuine,
-		"JSON serialization":          `{"payload":"","protected":"","signature":""}`,
-	} {
-		if claims, err := r.Verify(token, TypeJWT); err == nil {
-			t.Errorf("%s: accepted as %s", name, claims)
-		}
-	}
-}
-
 func TestJWKSHoldsPublicPartsOnly(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, keys())
@@ -273,8 +137,8 @@ func TestMACsOfOnePurposeAreNotValidForAnother(t *testing.T) {
 	if r.MAC("a", []byte("bc")) == r.MAC("ab", []byte("c")) {
 		t.Error("purpose and data run together")
 	}
-	if r.MAC("refresh", []byte("x")) != r.MAC("refresh", []byte("x")) {
-		t.Error("a MAC changes")
+	if newRing(t, keys()).MAC("refresh", []byte("x")) != r.MAC("refresh", []byte("x")) {
+		t.Error("two replicas with the same keys disagree")
 	}
 	former := newRing(t, keys()[4:]).MAC("refresh", []byte("x"))
 	all := slices.Collect(r.MACs("refresh", []byte("x")))
@@ -283,35 +147,5 @@ func TestMACsOfOnePurposeAreNotValidForAnother(t *testing.T) {
 	}
 	for range r.MACs("refresh", nil) {
 		break
-	}
-}
-
-func BenchmarkSign(b *testing.B) {
-	r := newRing(b, keys())
-	claims := []byte(`{"iss":"https://id.example.com","sub":"alice.near","aud":["web"],"client_id":"web","scope":"openid","exp":1795340680,"iat":1795340680,"jti":"x"}`)
-	for _, alg := range asymmetric {
-		b.Run(alg, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.Sign(TypeAccessToken, alg, claims); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkVerify(b *testing.B) {
-	r := newRing(b, keys())
-	for _, alg := range asymmetric {
-		token := mustSign(b, r, TypeAccessToken, alg)
-		b.Run(alg, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.Verify(token, TypeAccessToken); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }
