@@ -1,0 +1,203 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
+// A Request is an authorization request that may go on to a login.
+type Request struct {
+	Client       *idp.Client
+	Params       string // to be stored with the login and given back in it
+	State        string // as sent; may be empty
+	RedirectHost string // where the person will return to, in words
+	LoginHint    string
+}
+
+// Authorize validates an authorization request (OpenID Connect Core section
+// 3.1.2.2, RFC 6749 section 4.1.1). The form holds query or body as they came.
+// Errors are *Error, or wrap idp.ErrUnavailable.
+func (p *Provider) Authorize(ctx context.Context, form url.Values) (*Request, error) {
+	rp, err := p.relyingParty(ctx, form)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAuthorize(rp.Client, form); err != nil {
+		err.Status = http.StatusSeeOther
+		err.RedirectTo = p.errorURL(rp.redirect, form.Get(paramState), err)
+		return nil, err
+	}
+	return &Request{
+		Client: rp.Client, Params: stored(form).Encode(), State: form.Get(paramState),
+		RedirectHost: redirectHost(rp.redirect), LoginHint: form.Get(paramLoginHint),
+	}, nil
+}
+
+// relyingParty finds the client and the redirect URI of a request. Until both
+// are known to belong together nothing is sent anywhere (RFC 9700 section 4.11.2).
+func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingParty, error) {
+	for _, name := range []string{paramClientID, paramRedirectURI} {
+		if len(form[name]) > 1 {
+			return nil, bad(invalidRequest, "The parameter "+name+" is given more than once.")
+		}
+	}
+	id, given := form.Get(paramClientID), form.Get(paramRedirectURI)
+	if id == "" {
+		return nil, bad(invalidRequest, "The parameter client_id is missing.")
+	}
+	client, err := p.Clients.Client(ctx, id)
+	if errors.Is(err, idp.ErrNotFound) || (err == nil && client.Disabled) {
+		return nil, &Error{Status: http.StatusBadRequest, Code: invalidRequest, Err: fmt.Errorf("client_id %.100q is not registered", id),
+			Description: "The application that sent you here is not registered with this provider."}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("authorize: %w", err)
+	}
+	rp := &relyingParty{Client: client, redirect: given, audience: p.Issuer}
+	switch {
+	case given != "" && p.MatchRedirect(client.RedirectURIs, given):
+		return rp, nil
+	case given != "":
+		return nil, &Error{Status: http.StatusBadRequest, Code: invalidRequest,
+			Err:         fmt.Errorf("redirect_uri %.300q of client %q is not among the registered %q", given, id, client.RedirectURIs),
+			Description: "The address that the application wants you to return to is not registered for it."}
+	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(form.Get(paramScope)), scopeOpenID):
+		// RFC 6749 section 3.1.2.3; OpenID Connect always wants the parameter.
+		rp.redirect = client.RedirectURIs[0]
+		return rp, nil
+	default:
+		return nil, bad(invalidRequest, "The parameter redirect_uri is missing.")
+	}
+}
+
+// Issue makes the authorization code of a login. Nothing is stored yet: the
+// caller stores the code in the statement that consumes the login. The request is validated
+// again, since its client may have been changed or disabled meanwhile.
+func (p *Provider) Issue(ctx context.Context, l *idp.Login) (*idp.Code, error) {
+	form, rp, err := p.restore(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkAuthorize(rp.Client, form); err != nil {
+		return nil, err
+	}
+	f := &flow{client: rp, login: l}
+	ctx = withFlow(ctx, f)
+	request, err := p.fosite.NewAuthorizeRequest(ctx, p.asRequest(rp, form))
+	if err != nil {
+		return nil, fromFosite(f, err)
+	}
+	for _, scope := range p.grantable(rp.Client, form) {
+		request.GrantScope(scope)
+	}
+	request.GrantAudience(p.Issuer)
+	// Who signs in is known only to the statement that consumes the login.
+	if _, err := p.fosite.NewAuthorizeResponse(ctx, request, newSession(l.ID)); err != nil {
+		return nil, fromFosite(f, err)
+	}
+	f.code.RedirectURI = form.Get(paramRedirectURI)
+	return f.code, nil
+}
+
+// restore reads the stored authorization request of a login.
+func (p *Provider) restore(ctx context.Context, l *idp.Login) (url.Values, *relyingParty, error) {
+	form, err := url.ParseQuery(l.Params)
+	if err != nil {
+		return nil, nil, fmt.Errorf("stored request of login: %w", err)
+	}
+	rp, err := p.relyingParty(ctx, form)
+	return form, rp, err
+}
+
+// asRequest hands fosite the parameters that it is to judge and no others. It
+// insists on a state of its own length; the real one is echoed by Response.
+func (p *Provider) asRequest(rp *relyingParty, form url.Values) *http.Request {
+	query := url.Values{
+		paramClientID:     {rp.ID},
+		paramResponseType: {responseTypeCode},
+		paramRedirectURI:  {rp.redirect},
+		paramScope:        {strings.Join(p.grantable(rp.Client, form), " ")},
+		paramState:        {"unused"},
+	}
+	for _, name := range []string{paramCodeChallenge, paramCodeChallengeMethod, paramNonce} {
+		if value := form.Get(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	return &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}, Form: query}
+}
+
+// grantable returns the requested scopes that exist and that the client may
+// have. Others are ignored (OpenID Connect Core section 3.1.2.1).
+func (p *Provider) grantable(c *idp.Client, form url.Values) []string {
+	allowed := c.Scopes()
+	var scopes []string
+	for _, scope := range strings.Fields(form.Get(paramScope)) {
+		if slices.Contains(p.Scopes, scope) && slices.Contains(allowed, scope) && !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+// A Response is where the browser goes after a login has ended.
+type Response struct {
+	RedirectTo string
+	Code       string // empty if the person refused
+}
+
+// Response answers the authorization request of an ended login: with its code,
+// or with access_denied. It fails with idp.ErrUsed or idp.ErrExpired when the
+// code is no longer worth anything, so that no client is sent a dead one.
+func (p *Provider) Response(ctx context.Context, l *idp.Login) (Response, error) {
+	form, rp, err := p.restore(ctx, l)
+	if err != nil {
+		return Response{}, err
+	}
+	state := form.Get(paramState)
+	if l.Denied {
+		return Response{RedirectTo: p.errorURL(rp.redirect, state, &Error{Code: accessDenied, Description: "The sign-in was cancelled."})}, nil
+	}
+	code := p.codeOf(l)
+	switch {
+	case !l.RedeemedAt.IsZero():
+		return Response{}, fmt.Errorf("authorization code: %w", idp.ErrUsed)
+	case code == "" || !p.Now().Before(l.CodeExpiry):
+		return Response{}, fmt.Errorf("authorization code: %w", idp.ErrExpired)
+	}
+	return Response{p.redirectURL(rp.redirect, state, url.Values{"code": {code}}), code}, nil
+}
+
+func (p *Provider) errorURL(redirect, state string, e *Error) string {
+	return p.redirectURL(redirect, state, url.Values{"error": {e.Code}, "error_description": {e.Description}})
+}
+
+// redirectURL adds the response to a redirect URI, keeping the query it has
+// (RFC 6749 section 3.1.2), with the state as sent and the issuer (RFC 9207).
+func (p *Provider) redirectURL(redirect, state string, response url.Values) string {
+	response.Set("iss", p.Issuer)
+	if state != "" {
+		response.Set(paramState, state)
+	}
+	separator := "?"
+	if strings.Contains(redirect, "?") {
+		separator = "&"
+	}
+	return redirect + separator + response.Encode()
+}
+
+// redirectHost names the place of a redirect URI for a person.
+func redirectHost(redirect string) string {
+	u, err := url.Parse(redirect)
+	if err != nil || u.Host == "" || u.Scheme == "http" {
+		return "an app on this device" // a private-use scheme, or loopback
+	}
+	return strings.ToLower(u.Host)
+}

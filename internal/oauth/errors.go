@@ -1,0 +1,89 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"near-idp/internal/idp"
+
+	"github.com/ory/fosite"
+)
+
+// An Error is an error response of the protocol (RFC 6749 sections 4.1.2.1 and
+// 5.2, RFC 6750 section 3.1). Code is one of the registered error codes and
+// Description plain ASCII that repeats nothing of the request.
+type Error struct {
+	Status      int
+	Code        string
+	Description string
+	// RedirectTo is where an authorization request is answered. It is empty when
+	// the client or its redirect URI could not be trusted: show a page.
+	RedirectTo string
+	// Authenticate is the value of WWW-Authenticate, if the response needs one.
+	Authenticate string
+	Err          error // the cause, for operators; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Code + ": " + e.Description
+	}
+	return fmt.Sprintf("%s: %s: %v", e.Code, e.Description, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+const (
+	invalidRequest          = "invalid_request"
+	invalidClient           = "invalid_client"
+	invalidGrant            = "invalid_grant"
+	invalidToken            = "invalid_token"
+	unauthorizedClient      = "unauthorized_client"
+	unsupportedGrantType    = "unsupported_grant_type"
+	unsupportedResponseType = "unsupported_response_type"
+	accessDenied            = "access_denied"
+	loginRequired           = "login_required"
+	insufficientScope       = "insufficient_scope"
+	requestNotSupported     = "request_not_supported"
+	requestURINotSupported  = "request_uri_not_supported"
+	registrationUnsupported = "registration_not_supported"
+)
+
+func bad(code, description string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: code, Description: description}
+}
+
+// fromFosite maps fosite's error to ours. Its codes are narrowed to the
+// registered ones, and its hints, which quote the request, are dropped.
+func fromFosite(f *flow, err error) error {
+	if f.err != nil {
+		return f.err
+	}
+	var rfc *fosite.RFC6749Error
+	if !errors.As(err, &rfc) {
+		return fmt.Errorf("oauth: %w", err)
+	}
+	cause := fmt.Errorf("%s: %s %s", rfc.ErrorField, rfc.HintField, rfc.DebugField)
+	switch rfc.ErrorField {
+	case "invalid_grant":
+		return &Error{Status: http.StatusBadRequest, Code: invalidGrant, Err: cause,
+			Description: "The code or token is unknown, expired, already used or was issued for another request."}
+	case "unauthorized_client":
+		return &Error{Status: http.StatusBadRequest, Code: unauthorizedClient, Err: cause,
+			Description: "This client may not use this grant type."}
+	case "invalid_request":
+		return &Error{Status: http.StatusBadRequest, Code: invalidRequest, Err: cause,
+			Description: "The request is missing a parameter or has a malformed one."}
+	}
+	return fmt.Errorf("oauth: %w: %w", cause, err)
+}
+
+// clientGone answers for a client that was deleted or disabled meanwhile.
+func clientGone(err error) error {
+	if errors.Is(err, idp.ErrNotFound) {
+		return &Error{Status: http.StatusBadRequest, Code: unauthorizedClient, Err: err,
+			Description: "This application is not registered here, or no longer is."}
+	}
+	return err
+}

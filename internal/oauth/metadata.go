@@ -1,0 +1,56 @@
+package oauth
+
+import "near-idp/internal/idp"
+
+// metadata is the document of OpenID Connect Discovery section 3 and RFC 8414
+// section 2: what is served, and nothing else.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	UserInfoEndpoint      string   `json:"userinfo_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	Claims                []string `json:"claims_supported"`
+	ClaimTypes            []string `json:"claim_types_supported"`
+	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	RequestParameter      bool     `json:"request_parameter_supported"`
+	// Said explicitly, since its absence means true.
+	RequestURIParameter bool `json:"request_uri_parameter_supported"`
+}
+
+func (p *Provider) describe() metadata {
+	return metadata{
+		Issuer:                p.Issuer,
+		AuthorizationEndpoint: p.Issuer + "/authorize",
+		TokenEndpoint:         p.Issuer + "/token",
+		UserInfoEndpoint:      p.Issuer + "/userinfo",
+		JWKSURI:               p.Issuer + "/jwks",
+		Scopes:                p.Scopes,
+		ResponseTypes:         []string{responseTypeCode},
+		ResponseModes:         []string{"query"},
+		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgs:           p.Keys.Algs(),
+		AuthMethods:           []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthNone},
+		ChallengeMethods:      []string{methodS256},
+		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
+			p.ProfileClaims...),
+		ClaimTypes:       []string{"normal"},
+		IssuerInResponse: true,
+	}
+}
+
+// Metadata returns the discovery document as JSON.
+func (p *Provider) Metadata() []byte { return p.metadata }
+
+// JWKS returns the public keys as JSON (RFC 7517).
+func (p *Provider) JWKS() []byte { return p.Keys.JWKS() }

@@ -1,0 +1,148 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"near-idp/internal/idp"
+)
+
+const (
+	paramClientID            = "client_id"
+	paramRedirectURI         = "redirect_uri"
+	paramResponseType        = "response_type"
+	paramResponseMode        = "response_mode"
+	paramScope               = "scope"
+	paramState               = "state"
+	paramNonce               = "nonce"
+	paramPrompt              = "prompt"
+	paramMaxAge              = "max_age"
+	paramLoginHint           = "login_hint"
+	paramCodeChallenge       = "code_challenge"
+	paramCodeChallengeMethod = "code_challenge_method"
+	paramCodeVerifier        = "code_verifier"
+
+	scopeOpenID        = "openid"
+	scopeOfflineAccess = "offline_access"
+	responseTypeCode   = "code"
+	methodS256         = "S256"
+)
+
+// authorizeParams are the parameters that are understood, and the bytes that
+// each may have. Others are ignored (OpenID Connect Core section 3.1.2.1).
+var authorizeParams = map[string]int{
+	paramClientID: 100, paramRedirectURI: 2048, paramResponseType: 100, paramResponseMode: 100,
+	paramScope: 2048, paramState: 4096, paramNonce: 1024, paramPrompt: 100, paramMaxAge: 20,
+	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20,
+}
+
+// stored returns the parameters worth keeping with a login.
+func stored(form url.Values) url.Values {
+	keep := url.Values{}
+	for name := range authorizeParams {
+		if value := form.Get(name); value != "" {
+			keep.Set(name, value)
+		}
+	}
+	return keep
+}
+
+// checkAuthorize checks what remains once the client and its redirect URI are
+// known to belong together; its errors are for the client.
+func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
+	if err := checkSyntax(form); err != nil {
+		return err
+	}
+	switch {
+	case form.Get("request") != "":
+		return bad(requestNotSupported, "Request objects are not supported; send the parameters themselves.")
+	case form.Get("request_uri") != "":
+		return bad(requestURINotSupported, "The parameter request_uri is not supported; send the parameters themselves.")
+	case form.Get("registration") != "":
+		return bad(registrationUnsupported, "The parameter registration is not supported.")
+	}
+	switch form.Get(paramResponseType) {
+	case responseTypeCode:
+	case "":
+		return bad(invalidRequest, "The parameter response_type is missing; it must be code.")
+	default:
+		return bad(unsupportedResponseType, "The only supported response_type is code.")
+	}
+	if mode := form.Get(paramResponseMode); mode != "" && mode != "query" {
+		return bad(invalidRequest, "The only supported response_mode is query.")
+	}
+	if !slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
+		return bad(unauthorizedClient, "This client may not use the authorization code grant.")
+	}
+	if err := checkChallenge(c, form); err != nil {
+		return err
+	}
+	return checkPrompt(form)
+}
+
+// checkSyntax refuses what no well-formed request contains, before anything
+// interprets it.
+func checkSyntax(form url.Values) *Error {
+	for name, values := range form {
+		cap, known := authorizeParams[name]
+		if len(values) > 1 && name != "resource" { // RFC 8707 allows that one to repeat
+			if !known {
+				return bad(invalidRequest, "A parameter is given more than once.")
+			}
+			return bad(invalidRequest, "The parameter "+name+" is given more than once.")
+		}
+		if !known {
+			continue
+		}
+		value := form.Get(name)
+		if len(value) > cap {
+			return bad(invalidRequest, "The parameter "+name+" is longer than "+strconv.Itoa(cap)+" bytes.")
+		}
+		if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return bad(invalidRequest, "The parameter "+name+" contains control characters or is not UTF-8.")
+		}
+	}
+	return nil
+}
+
+// checkChallenge enforces PKCE (RFC 7636) with S256, for all but the clients
+// that are registered not to know it.
+func checkChallenge(c *idp.Client, form url.Values) *Error {
+	challenge, method := form.Get(paramCodeChallenge), form.Get(paramCodeChallengeMethod)
+	switch {
+	case challenge == "" && method == "" && !c.MustUsePKCE():
+		return nil
+	case challenge == "":
+		return bad(invalidRequest, "This client must use PKCE: the parameter code_challenge is missing.")
+	case method != methodS256:
+		return bad(invalidRequest, "The parameter code_challenge_method must be S256.")
+	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
+		return bad(invalidRequest, "The parameter code_challenge is not the base64url of a SHA-256.")
+	}
+	return nil
+}
+
+func notBase64URL(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+}
+
+// checkPrompt judges prompt and max_age. Every login is a fresh signature, so
+// whatever age is demanded is met, and only prompt=none cannot be.
+func checkPrompt(form url.Values) *Error {
+	prompts := strings.Fields(form.Get(paramPrompt))
+	if slices.Contains(prompts, "none") {
+		if len(prompts) > 1 {
+			return bad(invalidRequest, "The prompt none cannot be combined with others.")
+		}
+		return bad(loginRequired, "The person has to sign in, and the prompt none forbids to ask.")
+	}
+	if age := form.Get(paramMaxAge); age != "" {
+		if _, err := strconv.ParseUint(age, 10, 32); err != nil {
+			return bad(invalidRequest, "The parameter max_age is not a number of seconds.")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+// Package oauth is the OAuth 2.0 and OpenID Connect protocol: what a request
+// must look like, what is issued for it, and what it is worth afterwards. It is the only importer of
+// fosite and exports none of its types. Of fosite it uses the grant handlers; client
+// authentication, token formats, storage and every response are its own, because
+// fosite's defaults differ from the specifications in the ways that the
+// tests of this package are named after.
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+
+	"near-idp/internal/idp"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/handler/oauth2"
+	"github.com/ory/fosite/handler/openid"
+	"github.com/ory/fosite/handler/pkce"
+	"github.com/ory/fosite/token/jwt"
+)
+
+// Clients looks up registered clients without asking the database.
+type Clients interface {
+	// Client returns the client, or idp.ErrNotFound.
+	Client(ctx context.Context, id string) (*idp.Client, error)
+}
+
+// Keys signs and verifies; *keyring.Ring is one.
+type Keys interface {
+	Sign(typ, alg string, claims []byte) (string, error)
+	// Verify returns the claims of a token of this type; it does not look at them.
+	Verify(token, typ string) ([]byte, error)
+	JWKS() []byte
+	Algs() []string
+	MAC(purpose string, data []byte) [32]byte
+	// MACs yields the MAC of every live key, the current one first.
+	MACs(purpose string, data []byte) iter.Seq[[32]byte]
+}
+
+// A Store keeps codes and grants; each method is one statement.
+type Store interface {
+	RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	RevokeReused(ctx context.Context, hash []byte, clientID string) (bool, error)
+	RefreshGrant(ctx context.Context, id, clientID string, generation uint32, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	Grant(ctx context.Context, id string) (*idp.Grant, error)
+}
+
+// Options configures New. All fields but Now are required.
+type Options struct {
+	Issuer        string // without a trailing slash
+	Clients       Clients
+	Keys          Keys
+	Store         Store
+	Lifetimes     idp.Lifetimes // of clients that set none
+	DefaultAlg    string        // of ID tokens of clients that name none
+	MatchRedirect func(registered []string, given string) bool
+	// Profile returns the claims about a person that these scopes disclose.
+	Profile       func(who idp.Identity, scopes []string) map[string]any
+	Scopes        []string // that clients may be granted
+	ProfileClaims []string // that Profile may return, for discovery
+	Now           func() time.Time
+}
+
+// A Provider answers the protocol's requests. It is safe for concurrent use
+// and keeps no state of its own.
+type Provider struct {
+	Options
+	fosite   *fosite.Fosite
+	metadata []byte
+}
+
+// New returns a Provider.
+func New(opts Options) (*Provider, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if u, err := url.Parse(opts.Issuer); err != nil || u.Host == "" {
+		return nil, fmt.Errorf("issuer %q is not a URL", opts.Issuer)
+	}
+	p := &Provider{Options: opts}
+	p.fosite = fosite.NewOAuth2Provider(storage{p}, p.config())
+	var err error
+	if p.metadata, err = json.Marshal(p.describe()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// config sets every field that fosite would otherwise fill in lazily (which
+// races) or with a default of its own.
+func (p *Provider) config() *fosite.Config {
+	var unused [32]byte
+	rand.Read(unused[:])
+	cfg := &fosite.Config{
+		AccessTokenLifespan:            p.Lifetimes.AccessToken.Std(),
+		IDTokenLifespan:                p.Lifetimes.IDToken.Std(),
+		RefreshTokenLifespan:           p.Lifetimes.RefreshIdle.Std(),
+		AuthorizeCodeLifespan:          p.Lifetimes.Code.Std(),
+		IDTokenIssuer:                  p.Issuer,
+		AccessTokenIssuer:              p.Issuer,
+		TokenURL:                       p.Issuer + "/token",
+		ScopeStrategy:                  func([]string, string) bool { return true }, // scopes are filtered before
+		AudienceMatchingStrategy:       fosite.ExactAudienceMatchingStrategy,
+		EnforcePKCEForPublicClients:    true,
+		AllowedPromptValues:            []string{"login"},
+		RedirectSecureChecker:          func(context.Context, *url.URL) bool { return true }, // at registration
+		RefreshTokenScopes:             []string{scopeOfflineAccess},
+		MinParameterEntropy:            1,
+		ClientSecretsHasher:            &fosite.BCrypt{Config: &fosite.Config{}}, // never asked
+		ClientAuthenticationStrategy:   authenticated,
+		OmitRedirectScopeParam:         true,
+		SanitationWhiteList:            []string{paramRedirectURI, paramCodeChallenge, paramNonce},
+		JWTScopeClaimKey:               jwt.JWTScopeFieldString,
+		GlobalSecret:                   unused[:],
+		EnablePKCEPlainChallengeMethod: false,
+	}
+	tokens, store := strategy{p}, storage{p}
+	id := &openid.IDTokenHandleHelper{IDTokenStrategy: tokens}
+	code := &oauth2.AuthorizeExplicitGrantHandler{
+		AccessTokenStrategy: tokens, RefreshTokenStrategy: tokens, AuthorizeCodeStrategy: tokens,
+		CoreStorage: store, TokenRevocationStorage: store, Config: cfg,
+	}
+	challenge := &pkce.Handler{AuthorizeCodeStrategy: tokens, Storage: store, Config: cfg}
+	oidc := &openid.OpenIDConnectExplicitHandler{
+		OpenIDConnectRequestStorage: store, IDTokenHandleHelper: id, Config: cfg,
+		OpenIDConnectRequestValidator: openid.NewOpenIDConnectRequestValidator(nil, cfg), // hints never reach it
+	}
+	refresh := &oauth2.RefreshTokenGrantHandler{
+		AccessTokenStrategy: tokens, RefreshTokenStrategy: tokens, TokenRevocationStorage: store, Config: cfg,
+	}
+	// The code handler comes first: it claims the row that the others read.
+	cfg.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, oidc, challenge}
+	cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
+		code, challenge, oidc, refresh, &openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: id, Config: cfg},
+	}
+	return cfg
+}
+
+// lifetimes returns the lifetimes that hold for a client.
+func (p *Provider) lifetimes(c *idp.Client) idp.Lifetimes {
+	return c.Lifetimes.Or(p.Lifetimes)
+}
+
+// alg returns the signing algorithm of a client's ID tokens.
+func (p *Provider) alg(c *idp.Client) string {
+	if c.IDTokenSignedResponseAlg != "" {
+		return c.IDTokenSignedResponseAlg
+	}
+	return p.DefaultAlg
+}

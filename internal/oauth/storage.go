@@ -1,0 +1,190 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"near-idp/internal/idp"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/handler/oauth2"
+	"github.com/ory/fosite/handler/openid"
+	"github.com/ory/fosite/handler/pkce"
+)
+
+// storage is what fosite takes for a database. The first read of a code or a
+// refresh token is the one conditional statement that also spends it; every
+// other call answers from the flow.
+type storage struct{ p *Provider }
+
+var (
+	_ fosite.Storage                     = storage{}
+	_ oauth2.CoreStorage                 = storage{}
+	_ oauth2.TokenRevocationStorage      = storage{}
+	_ openid.OpenIDConnectRequestStorage = storage{}
+	_ pkce.PKCERequestStorage            = storage{}
+)
+
+// GetClient returns the client that the flow was begun with.
+func (storage) GetClient(ctx context.Context, id string) (fosite.Client, error) {
+	if c := flowOf(ctx).client; c != nil && c.ID == id {
+		return c, nil
+	}
+	return nil, fosite.ErrNotFound
+}
+
+// CreateAuthorizeCodeSession keeps what the code is bound to; the caller stores
+// it in the statement that consumes the login.
+func (s storage) CreateAuthorizeCodeSession(ctx context.Context, signature string, r fosite.Requester) error {
+	f := flowOf(ctx)
+	hash, err := hex.DecodeString(signature)
+	if err != nil {
+		return err
+	}
+	form := r.GetRequestForm()
+	f.code = &idp.Code{
+		Hash:          hash,
+		GrantID:       newGrantID(),
+		ExpiresAt:     s.p.Now().Add(s.p.lifetimes(f.client.Client).Code.Std()),
+		CodeChallenge: form.Get(paramCodeChallenge),
+		Nonce:         form.Get(paramNonce),
+		Scopes:        r.GetGrantedScopes(),
+		Audience:      r.GetGrantedAudience(),
+	}
+	return nil
+}
+
+// GetAuthorizeCodeSession spends the code. Client, redirect URI and PKCE are
+// bound in the same statement, so that neither a race nor a second try succeeds.
+func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, _ fosite.Session) (fosite.Requester, error) {
+	f := flowOf(ctx)
+	if f.claim != nil {
+		return f.claim, nil
+	}
+	hash, err := hex.DecodeString(signature)
+	if err != nil || len(hash) != sha256.Size {
+		return nil, fosite.ErrNotFound
+	}
+	form := ctx.Value(fosite.AccessRequestContextKey).(fosite.AccessRequester).GetRequestForm()
+	challenge := s256(form.Get(paramCodeVerifier))
+	f.grant, err = s.p.Store.RedeemCode(ctx, hash, f.client.ID, form.Get(paramRedirectURI), challenge, s.p.lifetimes(f.client.Client))
+	if errors.Is(err, idp.ErrNotFound) {
+		var reused bool
+		if reused, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil {
+			if reused {
+				f.err = &Error{Status: 400, Code: invalidGrant, Description: "The code was already used; what was issued for it is revoked."}
+			}
+			return nil, fosite.ErrNotFound
+		}
+	}
+	if err != nil {
+		f.err = err
+		return nil, err
+	}
+	granted := url.Values{paramRedirectURI: {form.Get(paramRedirectURI)}}
+	if challenge != "" {
+		granted.Set(paramCodeChallenge, challenge)
+		granted.Set(paramCodeChallengeMethod, methodS256)
+	}
+	f.claimed(granted)
+	return f.claim, nil
+}
+
+// GetRefreshTokenSession spends one generation of a refresh token, honours the
+// grace window and revokes on reuse, all in one statement.
+func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _ fosite.Session) (fosite.Requester, error) {
+	f := flowOf(ctx)
+	id, generation, ok := splitRefresh(signature)
+	if !ok {
+		return nil, fosite.ErrNotFound
+	}
+	var err error
+	f.grant, err = s.p.Store.RefreshGrant(ctx, id, f.client.ID, generation, s.p.lifetimes(f.client.Client))
+	switch {
+	case errors.Is(err, idp.ErrUsed):
+		f.err = &Error{Status: 400, Code: invalidGrant, Err: err,
+			Description: "The refresh token was already used; what was issued with it is revoked."}
+		return nil, fosite.ErrNotFound
+	case errors.Is(err, idp.ErrNotFound):
+		return nil, fosite.ErrNotFound
+	case err != nil:
+		f.err = err
+		return nil, err
+	}
+	f.claimed(url.Values{})
+	return f.claim, nil
+}
+
+// claimed makes the claimed grant visible to fosite.
+func (f *flow) claimed(form url.Values) {
+	f.claim = &fosite.Request{
+		ID: f.grant.ID, Client: f.client, Form: form, Session: newSession(f.grant.Identity.Subject),
+		RequestedScope: f.grant.Scopes, GrantedScope: f.grant.Scopes,
+		RequestedAudience: f.grant.Audience, GrantedAudience: f.grant.Audience,
+	}
+}
+
+// GetPKCERequestSession returns the claimed code if a challenge was met.
+func (storage) GetPKCERequestSession(ctx context.Context, _ string, _ fosite.Session) (fosite.Requester, error) {
+	if f := flowOf(ctx); f.claim != nil && f.claim.Form.Has(paramCodeChallenge) {
+		return f.claim, nil
+	}
+	return nil, fosite.ErrNotFound
+}
+
+// GetOpenIDConnectSession returns the claimed code if openid was granted.
+func (storage) GetOpenIDConnectSession(ctx context.Context, _ string, _ fosite.Requester) (fosite.Requester, error) {
+	if f := flowOf(ctx); f.claim != nil && f.claim.GrantedScope.Has(scopeOpenID) {
+		return f.claim, nil
+	}
+	return nil, fosite.ErrNotFound
+}
+
+// The rest is done already: one row holds code, PKCE and OpenID Connect data,
+// it was spent by the first read, access tokens are not stored and refresh tokens are derived.
+
+func (storage) InvalidateAuthorizeCodeSession(context.Context, string) error { return nil }
+func (storage) CreatePKCERequestSession(context.Context, string, fosite.Requester) error {
+	return nil
+}
+func (storage) DeletePKCERequestSession(context.Context, string) error { return nil }
+func (storage) CreateOpenIDConnectSession(context.Context, string, fosite.Requester) error {
+	return nil
+}
+func (storage) DeleteOpenIDConnectSession(context.Context, string) error { return nil }
+func (storage) CreateAccessTokenSession(context.Context, string, fosite.Requester) error {
+	return nil
+}
+func (storage) GetAccessTokenSession(context.Context, string, fosite.Session) (fosite.Requester, error) {
+	return nil, fosite.ErrNotFound
+}
+func (storage) DeleteAccessTokenSession(context.Context, string) error { return nil }
+func (storage) CreateRefreshTokenSession(context.Context, string, string, fosite.Requester) error {
+	return nil
+}
+func (storage) DeleteRefreshTokenSession(context.Context, string) error  { return nil }
+func (storage) RotateRefreshToken(context.Context, string, string) error { return nil }
+func (storage) RevokeRefreshToken(context.Context, string) error         { return nil }
+func (storage) RevokeAccessToken(context.Context, string) error          { return nil }
+
+// Client assertions never reach fosite.
+
+func (storage) ClientAssertionJWTValid(context.Context, string) error { return fosite.ErrJTIKnown }
+func (storage) SetClientAssertionJWT(context.Context, string, time.Time) error {
+	return fosite.ErrJTIKnown
+}
+
+// s256 is the code challenge of a verifier (RFC 7636 section 4.2), or "" of none.
+func s256(verifier string) string {
+	if verifier == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return strings.TrimRight(base64.URLEncoding.EncodeToString(sum[:]), "=")
+}

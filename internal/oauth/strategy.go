@@ -1,0 +1,221 @@
+package oauth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"near-idp/internal/idp"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/handler/oauth2"
+	"github.com/ory/fosite/handler/openid"
+)
+
+// Token types: the "typ" header keeps an ID token from passing for an access
+// token and the other way round (RFC 9068 section 2.1).
+const (
+	typAccessToken = "at+jwt"
+	typIDToken     = "JWT"
+)
+
+// Codes and refresh tokens carry a prefix, so that a leaked one is recognised.
+const (
+	codePrefix    = "nac_"
+	refreshPrefix = "nrt_"
+	macCode       = "authorization code"
+	macRefresh    = "refresh token"
+	grantIDSize   = 16
+)
+
+// strategy makes the tokens.
+type strategy struct{ p *Provider }
+
+var (
+	_ oauth2.CoreStrategy               = strategy{}
+	_ openid.OpenIDConnectTokenStrategy = strategy{}
+)
+
+// GenerateAuthorizeCode derives the code from the login's id with a secret
+// key. Its hash alone is stored; the browser that holds the login can be sent
+// to the client again with the same code if the first answer was lost.
+func (s strategy) GenerateAuthorizeCode(ctx context.Context, _ fosite.Requester) (code, signature string, err error) {
+	code = encodeCode(s.p.Keys.MAC(macCode, []byte(flowOf(ctx).login.ID)))
+	return code, s.AuthorizeCodeSignature(ctx, code), nil
+}
+
+func encodeCode(mac [32]byte) string {
+	return codePrefix + base64.RawURLEncoding.EncodeToString(mac[:])
+}
+
+// codeOf returns the code of a login again, or "" if its key is gone.
+func (p *Provider) codeOf(l *idp.Login) string {
+	for mac := range p.Keys.MACs(macCode, []byte(l.ID)) {
+		code := encodeCode(mac)
+		if sum := sha256.Sum256([]byte(code)); hmac.Equal(sum[:], l.CodeHash) {
+			return code
+		}
+	}
+	return ""
+}
+
+func (strategy) AuthorizeCodeSignature(_ context.Context, code string) string {
+	if len(code) != len(codePrefix)+43 || !strings.HasPrefix(code, codePrefix) {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(code))
+	return hex.EncodeToString(sum[:])
+}
+
+// ValidateAuthorizeCode has nothing left to check: the claim did.
+func (strategy) ValidateAuthorizeCode(context.Context, fosite.Requester, string) error { return nil }
+
+// GenerateRefreshToken derives the token from the grant and its generation.
+func (s strategy) GenerateRefreshToken(ctx context.Context, r fosite.Requester) (token, signature string, err error) {
+	id, err := hex.DecodeString(r.GetID())
+	if err != nil {
+		return "", "", err
+	}
+	body := binary.BigEndian.AppendUint32(id, flowOf(ctx).grant.Generation)
+	mac := s.p.Keys.MAC(macRefresh, body)
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(append(body, mac[:]...)), hex.EncodeToString(body), nil
+}
+
+// RefreshTokenSignature authenticates the token, so that a forged one never
+// reaches the database, and returns the grant and generation in hexadecimal, or "".
+func (s strategy) RefreshTokenSignature(_ context.Context, token string) string {
+	const size = grantIDSize + 4
+	text, ok := strings.CutPrefix(token, refreshPrefix)
+	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(size+sha256.Size) {
+		return ""
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) != size+sha256.Size {
+		return ""
+	}
+	for mac := range s.p.Keys.MACs(macRefresh, raw[:size]) {
+		if hmac.Equal(mac[:], raw[size:]) {
+			return hex.EncodeToString(raw[:size])
+		}
+	}
+	return ""
+}
+
+// ValidateRefreshToken has nothing left to check: the claim did.
+func (strategy) ValidateRefreshToken(context.Context, fosite.Requester, string) error { return nil }
+
+func splitRefresh(signature string) (id string, generation uint32, ok bool) {
+	raw, err := hex.DecodeString(signature)
+	if err != nil || len(raw) != grantIDSize+4 {
+		return "", 0, false
+	}
+	return hex.EncodeToString(raw[:grantIDSize]), binary.BigEndian.Uint32(raw[grantIDSize:]), true
+}
+
+func newGrantID() string {
+	var id [grantIDSize]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// accessClaims are those of RFC 9068 section 2.2, and the grant, by which
+// userinfo finds out whether the token was revoked.
+type accessClaims struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience []string `json:"aud"`
+	ClientID string   `json:"client_id"`
+	Scope    string   `json:"scope"`
+	Expires  int64    `json:"exp"`
+	IssuedAt int64    `json:"iat"`
+	ID       string   `json:"jti"`
+	AuthTime int64    `json:"auth_time"`
+	GrantID  string   `json:"grant_id"`
+}
+
+func (s strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) (token, signature string, err error) {
+	f, now := flowOf(ctx), s.p.Now()
+	claims, err := json.Marshal(accessClaims{
+		Issuer: s.p.Issuer, Subject: f.grant.Identity.Subject, Audience: f.grant.Audience, ClientID: f.client.ID,
+		Scope: strings.Join(narrowed(ctx, r), " "), ID: rand.Text(), GrantID: f.grant.ID,
+		IssuedAt: now.Unix(), Expires: now.Add(s.p.lifetimes(f.client.Client).AccessToken.Std()).Unix(),
+		AuthTime: f.grant.Identity.AuthTime.Unix(),
+	})
+	if err != nil {
+		return "", "", err
+	}
+	token, err = s.p.Keys.Sign(typAccessToken, idp.ES256, claims)
+	return token, "", err
+}
+
+// narrowed returns the granted scopes, or those of them that a refresh asked
+// for (RFC 6749 section 6). A refresh cannot widen.
+func narrowed(ctx context.Context, r fosite.Requester) []string {
+	granted := flowOf(ctx).grant.Scopes
+	request, ok := r.(fosite.AccessRequester)
+	if !ok || !request.GetGrantTypes().ExactOne(idp.GrantRefreshToken) {
+		return granted
+	}
+	wanted := strings.Fields(request.GetRequestForm().Get(paramScope))
+	if len(wanted) == 0 {
+		return granted
+	}
+	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool { return !slices.Contains(wanted, scope) })
+}
+
+// Access tokens are not stored.
+
+func (strategy) AccessTokenSignature(context.Context, string) string { return "" }
+func (strategy) ValidateAccessToken(context.Context, fosite.Requester, string) error {
+	return fosite.ErrInvalidRequest
+}
+
+// GenerateIDToken makes the ID token (OpenID Connect Core sections 2 and
+// 3.1.3.6) with the algorithm of the client.
+func (s strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosite.Requester) (string, error) {
+	f, now := flowOf(ctx), s.p.Now()
+	who, alg := f.grant.Identity, s.p.alg(f.client.Client)
+	claims := map[string]any{
+		"iss":       s.p.Issuer,
+		"aud":       f.client.ID,
+		"iat":       now.Unix(),
+		"exp":       now.Add(s.p.lifetimes(f.client.Client).IDToken.Std()).Unix(),
+		"auth_time": who.AuthTime.Unix(),
+		"amr":       []string{"pop"}, // RFC 8176: proof of possession of a key
+		"sid":       who.SID,
+	}
+	maps.Copy(claims, s.p.Profile(who, f.grant.Scopes))
+	claims["sub"] = who.Subject
+	if f.grant.Nonce != "" {
+		claims["nonce"] = f.grant.Nonce
+	}
+	if response, ok := ctx.Value(fosite.AccessResponseContextKey).(fosite.AccessResponder); ok {
+		claims["at_hash"] = leftHalf(alg, response.GetAccessToken())
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	return s.p.Keys.Sign(typIDToken, alg, payload)
+}
+
+// leftHalf is the at_hash of a token: half of the hash that the ID token's
+// algorithm uses. Ed25519 signs with SHA-512.
+func leftHalf(alg, token string) string {
+	if alg == idp.EdDSA {
+		sum := sha512.Sum512([]byte(token))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}

@@ -1,0 +1,160 @@
+package oauth
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
+// A TokenResponse is the body of RFC 6749 section 5.1 with the ID token.
+type TokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope"`
+}
+
+// Token answers a token request whose body has been parsed into r.PostForm.
+// Errors are *Error, or wrap idp.ErrUnavailable.
+func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, error) {
+	form := r.PostForm
+	for name, values := range form {
+		if len(values) > 1 && name != "resource" {
+			return nil, bad(invalidRequest, "A parameter is given more than once.")
+		}
+	}
+	client, err := p.authenticate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkToken(client, form); err != nil {
+		return nil, err
+	}
+	f := &flow{client: &relyingParty{Client: client, audience: p.Issuer}}
+	ctx = withFlow(ctx, f)
+	request, err := p.fosite.NewAccessRequest(ctx, &http.Request{
+		Method: http.MethodPost, URL: &url.URL{}, Header: http.Header{}, Form: form, PostForm: form,
+	}, newSession(""))
+	if err != nil {
+		return nil, fromFosite(f, err)
+	}
+	response, err := p.fosite.NewAccessResponse(ctx, request)
+	if err != nil {
+		return nil, fromFosite(f, err)
+	}
+	text := func(name string) string { s, _ := response.GetExtra(name).(string); return s }
+	return &TokenResponse{
+		AccessToken:  response.GetAccessToken(),
+		TokenType:    "Bearer",
+		ExpiresIn:    int64(p.lifetimes(client).AccessToken.Std().Seconds()),
+		RefreshToken: text("refresh_token"),
+		IDToken:      text("id_token"),
+		Scope:        strings.Join(narrowed(ctx, request), " "),
+	}, nil
+}
+
+// checkToken refuses what could only fail, before a code or token is spent.
+func checkToken(c *idp.Client, form url.Values) *Error {
+	grant := form.Get("grant_type")
+	need := map[string]string{idp.GrantAuthorizationCode: "code", idp.GrantRefreshToken: "refresh_token"}
+	switch parameter, known := need[grant]; {
+	case grant == "":
+		return bad(invalidRequest, "The parameter grant_type is missing.")
+	case !known:
+		return bad(unsupportedGrantType, "The supported grant types are authorization_code and refresh_token.")
+	case !slices.Contains(c.GrantTypes, grant):
+		return bad(unauthorizedClient, "This client may not use this grant type.")
+	case form.Get(parameter) == "":
+		return bad(invalidRequest, "The parameter "+parameter+" is missing.")
+	}
+	if verifier := form.Get(paramCodeVerifier); verifier != "" && !wellFormedVerifier(verifier) {
+		return bad(invalidGrant, "The parameter code_verifier is not 43 to 128 unreserved characters.")
+	}
+	return nil
+}
+
+// wellFormedVerifier checks RFC 7636 section 4.1.
+func wellFormedVerifier(v string) bool {
+	return len(v) >= 43 && len(v) <= 128 &&
+		!strings.ContainsFunc(v, func(r rune) bool { return r != '.' && r != '~' && notBase64URL(r) })
+}
+
+// authenticate identifies the client of a request to the token endpoint (RFC
+// 6749 section 2.3): HTTP Basic, the form, or no secret for public clients.
+func (p *Provider) authenticate(ctx context.Context, r *http.Request) (*idp.Client, error) {
+	id, secret, method := r.PostForm.Get(paramClientID), r.PostForm.Get("client_secret"), idp.AuthNone
+	if secret != "" {
+		method = idp.AuthSecretPost
+	}
+	if header := r.Header.Get("Authorization"); header != "" {
+		if method != idp.AuthNone {
+			return nil, bad(invalidRequest, "Use either the Authorization header or client_secret, not both.")
+		}
+		basicID, basicSecret, ok := basic(header)
+		if !ok || (id != "" && id != basicID) {
+			return nil, unauthenticated(true, errors.New("malformed Authorization header, or another client_id in the form"))
+		}
+		id, secret, method = basicID, basicSecret, idp.AuthSecretBasic
+	}
+	fail := func(cause error) error { return unauthenticated(method == idp.AuthSecretBasic, cause) }
+	client, err := p.Clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return nil, fail(errors.New("unknown client"))
+	case err != nil:
+		return nil, err
+	case client.Disabled:
+		return nil, fail(errors.New("client is disabled"))
+	case client.Public() != (method == idp.AuthNone):
+		return nil, fail(errors.New("client authenticates by " + method + ", which it is not registered for"))
+	case client.Public():
+		return client, nil
+	case client.TokenEndpointAuthMethod != "" && client.TokenEndpointAuthMethod != method:
+		return nil, fail(errors.New("client is registered for " + client.TokenEndpointAuthMethod + ", not " + method))
+	case !client.Authenticates(secret):
+		return nil, fail(errors.New("wrong secret"))
+	}
+	return client, nil
+}
+
+// basic reads HTTP Basic credentials, which RFC 6749 section 2.3.1 has form-encoded.
+func basic(header string) (id, secret string, ok bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") || len(encoded) > 1024 {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", "", false
+	}
+	id, secret, ok = strings.Cut(string(raw), ":")
+	if !ok {
+		return "", "", false
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return "", "", false
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return "", "", false
+	}
+	return id, secret, true
+}
+
+// unauthenticated is invalid_client (RFC 6749 section 5.2): one answer for
+// every cause, so that nobody learns which clients exist.
+func unauthenticated(challenge bool, cause error) error {
+	e := &Error{Status: http.StatusUnauthorized, Code: invalidClient, Err: cause,
+		Description: "Client authentication failed: the client is unknown, its secret is wrong or its method is not the registered one."}
+	if challenge {
+		e.Authenticate = `Basic realm="token"`
+	}
+	return e
+}

@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"near-idp/internal/idp"
+)
+
+// A redeemed code is spent even if its verifier or redirect URI was wrong:
+// whoever is stopped there may not try again. A code of another client is left alone.
+const redeemCode = `
+	WITH code AS (
+		UPDATE logins
+		SET redeemed_at = now()
+		WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND code_expires_at > now()
+		RETURNING grant_id, client_id, sid, scopes, audience, oidc_nonce,
+		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4 AS fits
+	)
+	INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
+	                    scopes, audience, expires_at, max_expires_at)
+	SELECT c.grant_id, c.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
+	       c.scopes, c.audience, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
+	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
+	FROM code c
+	JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
+	WHERE c.fits
+	RETURNING id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience,
+	          generation, expires_at, (SELECT oidc_nonce FROM code)`
+
+// RedeemCode spends an authorization code and creates its grant: the whole
+// token endpoint is this one statement. challenge is the S256 of the verifier that
+// was sent, or empty. The lifetimes bound the refresh token, or without one the grant
+// itself, which then outlives its access token by nothing.
+// It fails with idp.ErrNotFound, after which RevokeReused tells a replay from the rest.
+func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, life idp.Lifetimes) (*idp.Grant, error) {
+	var want *string
+	if challenge != "" {
+		want = &challenge
+	}
+	var g idp.Grant
+	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, want,
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std()).Scan(
+		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
+		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt, &g.Nonce)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &g, nil
+}
+
+// RevokeReused revokes the grant of a code that this client redeemed before,
+// and reports whether there was one (RFC 6749 section 4.1.2).
+func (s *Store) RevokeReused(ctx context.Context, hash []byte, clientID string) (bool, error) {
+	tag, err := s.db.Exec(ctx, `
+		UPDATE grants g
+		SET revoked_at = coalesce(g.revoked_at, now())
+		FROM logins l
+		WHERE l.code_hash = $1 AND l.client_id = $2 AND l.redeemed_at IS NOT NULL AND g.id = l.grant_id`, hash, clientID)
+	return tag.RowsAffected() > 0, translate(err)
+}
+
+// Rotation, grace, reuse detection and client binding in one statement. The
+// live generation advances; its predecessor, within the grace window, is told
+// the same successor; anything older is a replay and ends the grant.
+const refreshGrant = `
+	UPDATE grants
+	SET generation = CASE WHEN generation = $3 THEN generation + 1 ELSE generation END,
+	    rotated_at = CASE WHEN generation = $3 THEN now() ELSE rotated_at END,
+	    expires_at = CASE WHEN generation = $3 THEN least(now() + $5::interval, max_expires_at) ELSE expires_at END,
+	    revoked_at = CASE WHEN generation = $3 OR (generation = $3 + 1 AND rotated_at > now() - $4::interval)
+	                      THEN NULL ELSE now() END
+	WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > now()
+	  AND generation >= $3 AND 'offline_access' = ANY (scopes)
+	RETURNING id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience,
+	          generation, expires_at, revoked_at IS NOT NULL`
+
+// RefreshGrant spends one generation of a refresh token. It fails with
+// idp.ErrNotFound for a grant that is unknown, over or another client's, and with idp.ErrUsed
+// for a token used before, in which case the grant is revoked.
+func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generation uint32, life idp.Lifetimes) (*idp.Grant, error) {
+	var g idp.Grant
+	var reused bool
+	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std()).Scan(
+		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
+		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt, &reused)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if reused {
+		return nil, fmt.Errorf("refresh token of generation %d: %w", generation, idp.ErrUsed)
+	}
+	return &g, nil
+}
+
+// Grant returns a grant that is not revoked, or idp.ErrNotFound.
+func (s *Store) Grant(ctx context.Context, id string) (*idp.Grant, error) {
+	var g idp.Grant
+	err := s.db.QueryRow(ctx, `
+		SELECT id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience, generation, expires_at
+		FROM grants
+		WHERE id = $1 AND revoked_at IS NULL`, id).Scan(
+		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
+		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &g, nil
+}
+
+// RevokeGrant ends a grant and with it every token that came of it. Revoking
+// one that is unknown or over is no error.
+func (s *Store) RevokeGrant(ctx context.Context, id string) error {
+	_, err := s.db.Exec(ctx, `
+		UPDATE grants
+		SET revoked_at = now()
+		WHERE id = $1 AND revoked_at IS NULL`, id)
+	return translate(err)
+}

@@ -1,0 +1,33 @@
+package postgres
+
+import "context"
+
+// How long rows outlive their use. A redeemed code is remembered for as long
+// as a replay of it is worth noticing; an expired login for as long as a person
+// may come back to its page to start again.
+const sweepBatch = 1000
+
+var sweeps = []string{
+	`DELETE FROM logins WHERE id IN (
+		SELECT id FROM logins WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
+	`DELETE FROM sessions WHERE sid IN (
+		SELECT sid FROM sessions WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
+	`DELETE FROM grants WHERE id IN (
+		SELECT id FROM grants WHERE max_expires_at < now() - interval '1 hour' LIMIT $1)`,
+	`DELETE FROM client_secrets WHERE id IN (
+		SELECT id FROM client_secrets WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
+}
+
+// Sweep deletes one batch of what expired from each table and returns how many
+// rows went. Call it again while it returns a full batch.
+func (s *Store) Sweep(ctx context.Context) (int64, error) {
+	var total int64
+	for _, sql := range sweeps {
+		tag, err := s.db.Exec(ctx, sql, sweepBatch)
+		if err != nil {
+			return total, translate(err)
+		}
+		total += tag.RowsAffected()
+	}
+	return total, nil
+}
