@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"near-idp/internal/idp"
+)
+
+// minKey is the length of an encryption key in bytes, that of the AES-256 key derived from it.
+const minKey = 32
+
+// Validate fills in the defaults that follow from other keys and checks the
+// whole configuration. It is for configurations made in memory; Load has done it.
+func (c *Config) Validate() error {
+	p := &problems{file: "configuration"}
+	c.check(p)
+	return p.err()
+}
+
+func (c *Config) check(p *problems) {
+	issuer, err := parseIssuer(c.Issuer)
+	if err != nil {
+		p.add("issuer", "%w", err)
+	}
+	c.derive(issuer)
+	c.checkListen(p)
+	c.checkDatabase(p)
+	c.checkKeys(p)
+	c.checkNear(p, issuer)
+	if issuer != nil && c.Near.Recipient != issuer.Hostname() {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("near.recipient is %s but the issuer's host is %s: wallets name the first, pages the second, and people are told to compare them",
+			quote(c.Near.Recipient), quote(issuer.Hostname())))
+	}
+	c.checkSigning(p)
+	checkRange(p, "session.absolute", c.Session.Absolute, time.Minute, 90*day)
+	checkLifetimes(p, "lifetimes.default", c.Lifetimes.Default)
+	c.checkClients(p)
+	c.checkWallets(p)
+	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")
+	oneOf(p, "telemetry.log.format", c.Telemetry.Log.Format, "json", "text")
+	checkName(p, "branding.name", c.Branding.Name, 60)
+}
+
+func (c *Config) checkListen(p *problems) {
+	_, port, err := net.SplitHostPort(c.Listen.Public)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || strconv.FormatUint(number, 10) != port {
+		p.add("listen.public", "%s is not an address to listen on: write host:port such as 127.0.0.1:8080, or :8080 for every interface", quote(c.Listen.Public))
+	}
+	for i, network := range c.Proxy.Trusted {
+		key := fmt.Sprintf("proxy.trusted[%d]", i)
+		switch {
+		case network != network.Masked():
+			p.add(key, "%s has bits set behind the mask: write %s for the whole network or %s/%d for the one address",
+				network, network.Masked(), network.Addr(), network.Addr().BitLen())
+		case network.Bits() == 0:
+			p.add(key, "%s trusts everybody, so any visitor could choose the address that limits and logs see: name the proxies' own network", network)
+		}
+	}
+}
+
+func (c *Config) checkDatabase(p *problems) {
+	if c.Database.MaxConns < 2 || c.Database.MaxConns > 1000 {
+		p.add("database.max_conns", "%d is not between 2 and 1000", c.Database.MaxConns)
+	}
+	if c.Database.URL == "" && c.Database.DataDir == "" {
+		p.add("database.data_dir", "the environment names no home for data: write the directory of the built-in PostgreSQL, such as /var/lib/idp/postgres, or give database.url")
+	}
+}
+
+func (c *Config) checkKeys(p *problems) {
+	if len(c.Encryption.Keys) == 0 {
+		p.add("encryption.keys", "required: write at least one key, such as file:/run/secrets/idp_key (make one with: openssl rand -base64 32)")
+	}
+	for i, key := range c.Encryption.Keys {
+		at := fmt.Sprintf("encryption.keys[%d]", i)
+		if len(key) < minKey {
+			p.add(at, "the key has %d characters and needs %d or more: make one with: openssl rand -base64 32", len(key), minKey)
+		} else if earlier := slices.Index(c.Encryption.Keys, key); earlier < i {
+			p.add(at, "the same key as encryption.keys[%d]: keep one of them", earlier)
+		}
+	}
+}
+
+func (c *Config) checkSigning(p *problems) {
+	known := []string{idp.RS256, idp.ES256, idp.EdDSA}
+	for i, alg := range c.Signing.Algs {
+		at := fmt.Sprintf("signing.algs[%d]", i)
+		oneOf(p, at, alg, known...)
+		if slices.Index(c.Signing.Algs, alg) < i {
+			p.add(at, "%s is listed twice", quote(alg))
+		}
+	}
+	if !slices.Contains(c.Signing.Algs, idp.RS256) {
+		p.add("signing.algs", "RS256 is missing: every OpenID provider offers it, and clients count on it")
+	}
+	oneOf(p, "signing.default_alg", c.Signing.DefaultAlg, known...)
+	if !slices.Contains(c.Signing.Algs, c.Signing.DefaultAlg) {
+		p.add("signing.default_alg", "%s is not in signing.algs (%s)", quote(c.Signing.DefaultAlg), strings.Join(c.Signing.Algs, ", "))
+	}
+}
+
+const day = 24 * time.Hour
+
+// checkLifetimes holds the lifetimes to bounds within which the protocol is
+// safe: RFC 9700 wants short codes and short access tokens.
+func checkLifetimes(p *problems, key string, l idp.Lifetimes) {
+	checkRange(p, key+".code", l.Code, time.Second, 10*time.Minute)
+	checkRange(p, key+".access_token", l.AccessToken, time.Minute, day)
+	checkRange(p, key+".id_token", l.IDToken, time.Minute, day)
+	checkRange(p, key+".refresh_idle", l.RefreshIdle, time.Minute, 3650*day)
+	checkRange(p, key+".refresh_absolute", l.RefreshAbsolute, time.Minute, 3650*day)
+	checkRange(p, key+".refresh_grace", l.RefreshGrace, time.Second, time.Minute)
+	if l.IDToken < l.AccessToken {
+		p.add(key+".id_token", "%s is less than access_token, %s: an ID token must not expire before its access token", l.IDToken, l.AccessToken)
+	}
+	if l.RefreshIdle > l.RefreshAbsolute {
+		p.add(key+".refresh_idle", "%s is more than refresh_absolute, %s", l.RefreshIdle, l.RefreshAbsolute)
+	}
+}
+
+func checkRange(p *problems, key string, d idp.Duration, least, most time.Duration) {
+	if d.Std() < least || d.Std() > most {
+		p.add(key, "%s is not between %s and %s", d, idp.Duration(least), idp.Duration(most))
+	}
+}
+
+// oneOf checks that value is one of the known ones.
+func oneOf(p *problems, key, value string, known ...string) {
+	if slices.Contains(known, value) {
+		return
+	}
+	hint := "write one of " + strings.Join(known, ", ")
+	if near := Nearest(value, known); near != "" {
+		hint = fmt.Sprintf("did you mean %q? It is one of %s", near, strings.Join(known, ", "))
+	}
+	p.add(key, "%s is not known: %s", quote(value), hint)
+}
+
+// checkName checks a text that people see. Invisible characters, which could turn
+// or hide the text around them, are refused.
+func checkName(p *problems, key, name string, most int) {
+	odd := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	switch {
+	case utf8.RuneCountInString(name) > most:
+		p.add(key, "the name has more than %d characters", most)
+	case strings.ContainsFunc(name, odd):
+		p.add(key, "%s contains an invisible character: remove it", quote(name))
+	case strings.TrimSpace(name) != name:
+		p.add(key, "%s begins or ends with a space: remove it", quote(name))
+	}
+}

@@ -1,0 +1,177 @@
+// Package config reads the operator's configuration file: strictly, so that a
+// misspelt key is an error and never a default, and completely, so that one
+// run reports every mistake with its line.
+//
+// Precedence is simple: the file is the whole configuration. Environment
+// variables matter only where the file names them as ${NAME}, and $$ stands
+// for a dollar sign. The secrets (database.url, encryption.keys and
+// clients[].secret) may also be read from a file, written file:/path.
+package config
+
+import (
+	"net/netip"
+
+	"near-idp/internal/idp"
+)
+
+// Networks, key and token algorithms that the configuration may name.
+const (
+	Mainnet = "mainnet"
+	Testnet = "testnet"
+)
+
+// A Config is the whole configuration of a provider. A value that came from
+// Load is valid and complete: each default is filled in.
+type Config struct {
+	// Issuer is the provider's public address and the "iss" of every token,
+	// byte for byte: https, no trailing slash. http is accepted on loopback hosts alone.
+	// Required. Changing it signs every user of every client out for good.
+	Issuer string `yaml:"issuer"`
+
+	Listen     Listen     `yaml:"listen"`
+	Proxy      Proxy      `yaml:"proxy"`
+	Database   Database   `yaml:"database"`
+	Encryption Encryption `yaml:"encryption"`
+	Near       Near       `yaml:"near"`
+	Signing    Signing    `yaml:"signing"`
+	Session    Session    `yaml:"session"`
+	Lifetimes  Lifetimes  `yaml:"lifetimes"`
+	// Clients are the relying parties that this file owns. Those made with
+	// "idp client create" live in the database beside them.
+	Clients   []Client  `yaml:"clients"`
+	Wallets   Wallets   `yaml:"wallets"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	Branding  Branding  `yaml:"branding"`
+
+	// Warnings are sentences about what works but should be looked at.
+	Warnings []string `yaml:"-"`
+}
+
+// Listen says where the provider accepts connections.
+type Listen struct {
+	// Public is the host:port of the public HTTP side. Default ":8080".
+	Public string `yaml:"public"`
+}
+
+// Proxy describes the reverse proxies in front of the provider.
+type Proxy struct {
+	// Trusted lists the networks, in CIDR notation, whose X-Forwarded-For
+	// and X-Request-Id headers are believed. Default: none, so that no visitor
+	// chooses the address he is logged and limited by.
+	Trusted []netip.Prefix `yaml:"trusted"`
+}
+
+// Database says where the state lives.
+type Database struct {
+	// URL is a PostgreSQL connection string. Empty: the built-in PostgreSQL
+	// runs in DataDir.
+	URL idp.Secret `yaml:"url"`
+	// DataDir is the directory of the built-in PostgreSQL; unused with a URL.
+	// Default: /var/lib/idp/postgres for root, else idp/postgres below the
+	// systemd state directory or the user's data directory. A relative path
+	// starts from the configuration file.
+	DataDir string `yaml:"data_dir"`
+	// MaxConns bounds the connections that one process opens, 2 to 1000. Default 20.
+	MaxConns int32 `yaml:"max_conns"`
+	// MigrateOnStart lets "idp serve" bring the schema up to date. Default true.
+	MigrateOnStart bool `yaml:"migrate_on_start"`
+}
+
+// Encryption protects what the database holds.
+type Encryption struct {
+	// Keys wrap the private signing keys: the first encrypts, all decrypt.
+	// Each is 32 bytes or more. At least one is required.
+	Keys []idp.Secret `yaml:"keys"`
+}
+
+// Near names the chain and how it is asked.
+type Near struct {
+	// Network is "mainnet" or "testnet". Required: accounts of the same name
+	// on the two networks belong to different people.
+	Network string `yaml:"network"`
+	// RPC lists JSON-RPC endpoints in the order of preference. Default: public
+	// endpoints of the network.
+	RPC []string `yaml:"rpc"`
+	// Recipient is the NEP-413 recipient that wallets sign for: a bare host of at
+	// most 64 bytes. Default: the issuer's host without its port.
+	Recipient string `yaml:"recipient"`
+	// NonceTTL is how long a user has to sign, 30s to 5m. Default 5m.
+	NonceTTL idp.Duration `yaml:"nonce_ttl"`
+	// AllowUnfundedImplicit accepts implicit accounts that do not exist on
+	// chain, for which holding the key is the only proof. Default false.
+	AllowUnfundedImplicit bool `yaml:"allow_unfunded_implicit"`
+}
+
+// Signing chooses the algorithms of ID tokens.
+type Signing struct {
+	// DefaultAlg signs for clients that name no algorithm. Default RS256.
+	DefaultAlg string `yaml:"default_alg"`
+	// Algs are offered and have a key each. RS256 is always among them (OpenID
+	// Connect Core section 15.1). Default RS256, ES256 and EdDSA.
+	Algs []string `yaml:"algs"`
+}
+
+// Session bounds the provider's own sign-on.
+type Session struct {
+	// Absolute is how long after the signature a browser stays signed in to
+	// the provider, 1m to 90d. Default 24h.
+	Absolute idp.Duration `yaml:"absolute"`
+}
+
+// Lifetimes are named sets of token lifetimes.
+type Lifetimes struct {
+	// Default holds for clients that set none of their own. Its defaults are idp.DefaultLifetimes.
+	Default idp.Lifetimes `yaml:"default"`
+}
+
+// A Client is a relying party with its secret.
+type Client struct {
+	idp.Client `yaml:",inline"`
+	// Secret is required for confidential clients and refused for public ones:
+	// 32 to 256 characters of A-Z a-z 0-9 _ -.
+	Secret idp.Secret `yaml:"secret,omitempty"`
+}
+
+// Wallets says which wallets the login page offers.
+type Wallets struct {
+	MyNearWallet WebWallet `yaml:"mynearwallet"`
+	Meteor       WebWallet `yaml:"meteor"`
+	Intear       WebWallet `yaml:"intear"`
+	HOT          Wallet    `yaml:"hot"`
+	Nightly      Wallet    `yaml:"nightly"`
+	OKX          Wallet    `yaml:"okx"`
+	Sender       Wallet    `yaml:"sender"`
+	// Injected stands for any other wallet that announces itself to the page.
+	Injected Wallet `yaml:"injected"`
+	// CLI is the NEAR command line, the one way to sign in without JavaScript.
+	CLI Wallet `yaml:"cli"`
+}
+
+// A Wallet that lives in the browser or on the command line.
+type Wallet struct {
+	Enabled bool `yaml:"enabled"` // default true
+}
+
+// A WebWallet is a wallet with a web site.
+type WebWallet struct {
+	Enabled bool `yaml:"enabled"` // default true
+	// URL is the wallet's origin. Default: the wallet's own for the network.
+	URL string `yaml:"url"`
+}
+
+// Telemetry says what the provider tells of itself.
+type Telemetry struct {
+	Log Log `yaml:"log"`
+}
+
+// Log configures the log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error; default info
+	Format string `yaml:"format"` // json or text; default json
+}
+
+// Branding is what people see of the operator.
+type Branding struct {
+	// Name appears on pages, at most 60 characters. Default: the issuer's host.
+	Name string `yaml:"name"`
+}

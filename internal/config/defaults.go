@@ -1,0 +1,83 @@
+package config
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"near-idp/internal/idp"
+)
+
+// Default returns the configuration of an empty file: every default that does
+// not depend on another key. The caller sets what is required and calls Validate.
+func Default(env func(string) (string, bool)) *Config {
+	on := Wallet{Enabled: true}
+	return &Config{
+		Listen:    Listen{Public: ":8080"},
+		Database:  Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
+		Near:      Near{NonceTTL: idp.Duration(5 * time.Minute)},
+		Signing:   Signing{DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA}},
+		Session:   Session{Absolute: idp.Duration(24 * time.Hour)},
+		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
+		Wallets: Wallets{
+			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},
+			HOT: on, Nightly: on, OKX: on, Sender: on, Injected: on, CLI: on,
+		},
+		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
+	}
+}
+
+// derive fills in the defaults that follow from other keys. issuer is nil if it is wrong.
+func (c *Config) derive(issuer *url.URL) {
+	if issuer != nil {
+		setDefault(&c.Near.Recipient, issuer.Hostname())
+		setDefault(&c.Branding.Name, issuer.Hostname())
+	}
+	if len(c.Near.RPC) == 0 {
+		c.Near.RPC = publicRPC(c.Near.Network)
+	}
+	myNearWallet := "https://app.mynearwallet.com"
+	if c.Near.Network == Testnet {
+		myNearWallet = "https://testnet.mynearwallet.com"
+	}
+	setDefault(&c.Wallets.MyNearWallet.URL, myNearWallet)
+	setDefault(&c.Wallets.Meteor.URL, "https://wallet.meteorwallet.app")
+	setDefault(&c.Wallets.Intear.URL, "https://wallet.intear.tech")
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// publicRPC returns endpoints that answer without a key. They are rate
+// limited: a busy provider wants its own.
+func publicRPC(network string) []string {
+	switch network {
+	case Mainnet:
+		return []string{"https://free.rpc.fastnear.com", "https://near.drpc.org", "https://near.lava.build", "https://1rpc.io/near"}
+	case Testnet:
+		return []string{"https://rpc.testnet.fastnear.com", "https://test.rpc.fastnear.com"}
+	}
+	return nil
+}
+
+// dataDir returns where the built-in PostgreSQL lives unless the file says
+// otherwise, or "" if the environment names no place for data that lasts.
+func dataDir(env func(string) (string, bool)) string {
+	if dir, ok := env("STATE_DIRECTORY"); ok && filepath.IsAbs(dir) { // set by systemd for StateDirectory=
+		return filepath.Join(filepath.SplitList(dir)[0], "postgres")
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/idp/postgres"
+	}
+	if dir, ok := env("XDG_DATA_HOME"); ok && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "idp", "postgres")
+	}
+	if dir, ok := env("HOME"); ok && filepath.IsAbs(dir) {
+		return filepath.Join(dir, ".local", "share", "idp", "postgres")
+	}
+	return ""
+}
