@@ -18,6 +18,7 @@ type Page struct {
 	Title     string // of the window; Brand is appended
 	StyleURL  string
 	ScriptURL string // empty: the page has no script
+	IconURL   string // of the window, such as static.URL("icons/provider.svg"); empty: none
 	Notice    string // a banner, such as what development mode simulates; empty: none
 	RequestID string // shown in the footer, for support; empty: none
 }

@@ -1,5 +1,7 @@
 package templates
 
+import "slices"
+
 // A Panel is one state of the login page (wallets.md, section 4). All panels
 // are in the page; one is visible.
 type Panel string
@@ -46,11 +48,116 @@ var refusals = map[Panel][]string{
 // code it does not know.
 func PanelFor(code string) Panel {
 	for panel, codes := range refusals {
-		for _, c := range codes {
-			if c == code {
-				return panel
-			}
+		if slices.Contains(codes, code) {
+			return panel
 		}
 	}
 	return PanelError
+}
+
+// An outcome is a panel other than the first: one thing happened, this is what to do.
+type outcome struct {
+	ID      Panel
+	Tone    string
+	Heading string
+	Text    string
+	Actions []action
+}
+
+const toneBusy = "busy"
+
+// An action is a link, a form or a button of the script, in that order of preference:
+// the first two work without JavaScript.
+type action struct {
+	Act  string // what the script knows it by
+	Text string
+	URL  string // of a link, or of a form if Post
+	Post bool
+
+	// Output makes the form post it as what was pasted.
+	Output string
+	// Hidden buttons appear when the script finds them useful.
+	Hidden bool
+}
+
+// outcomes is what can follow the choice of a wallet, on the login page and on
+// the callback page alike.
+func outcomes(client, issuer, network, loginURL, renewURL string) []outcome {
+	again := action{Act: "again", Text: "Try again", URL: loginURL}
+	otherWallet := action{Act: "again", Text: "Use another wallet", URL: loginURL}
+	otherAccount := action{Act: "again", Text: "Use another account", URL: loginURL}
+	renew := action{Act: "renew", Text: "Start again", URL: renewURL, Post: true}
+	retry := action{Act: "retry", Text: "Try again"}
+	return []outcome{
+		{PanelVerifying, toneBusy, "Checking…", "Your signature is being checked against the NEAR network.", nil},
+		{PanelRejected, ToneInfo, "Not approved", "Nothing was shared with " + client + ".", []action{again}},
+		{PanelExpired, ToneWarning, "This request expired",
+			"Requests are short-lived to keep you safe. Nothing was shared.", []action{renew}},
+		{PanelAccountNotFound, ToneWarning, "That account does not exist yet",
+			"It is not on " + network + ". It may need its first deposit, or belong to another network.", []action{otherAccount}},
+		{PanelAccountUnsupported, ToneWarning, "This kind of account can’t sign in here",
+			"It has no keys that can sign a message.", []action{otherAccount}},
+		{PanelWrongNetwork, ToneWarning, "That account is on another network",
+			"This sign-in needs an account on " + network + ". Switch the network in your wallet, or use another account.", []action{otherAccount}},
+		{PanelNotFullAccess, ToneWarning, "This key can’t be used to sign in",
+			"The wallet signed with a key that does not have full access to the account.", []action{otherWallet}},
+		{PanelBadSignature, ToneError, "The wallet’s answer did not match this request",
+			"It may have answered an older request. Try once more.", []action{again}},
+		{PanelNotAllowed, ToneError, "This account may not sign in to " + client,
+			"Ask whoever runs it for access, or use another account.", []action{otherAccount}},
+		{PanelRPCDown, ToneWarning, "The NEAR network is not answering",
+			"Your signature is kept. Try again in a moment; you will not have to sign again.", []action{retry}},
+		{PanelUnreachable, ToneWarning, "No connection to " + issuer,
+			"Check your internet connection. Your signature is kept; you will not have to sign again.", []action{retry}},
+		{PanelSuccess, ToneSuccess, "Signed in", "Returning to " + client + "…",
+			[]action{{Act: "leave", Text: "Continue", URL: loginURL}}},
+		{PanelError, ToneError, "Something went wrong", "This sign-in could not be finished. Nothing was shared.",
+			[]action{{Act: "retry", Text: "Try again", Hidden: true}, renew}},
+	}
+}
+
+// walletOutcomes is what happens between the page and a wallet it opened.
+func walletOutcomes(l Login) []outcome {
+	other := action{Act: "again", Text: "Use another wallet", URL: l.LoginURL}
+	return []outcome{
+		{PanelWaiting, toneBusy, "Continue in your wallet",
+			"Check that it shows " + l.IssuerHost + " and the code " + l.Challenge.ShortCode + ", then approve.",
+			[]action{{Act: "reopen", Text: "Open it again"}, other}},
+		{PanelPopupBlocked, ToneWarning, "Your browser blocked the wallet window",
+			"Open it with the button, or allow pop-ups for this page.",
+			[]action{{Act: "reopen", Text: "Open wallet"}, {Act: "redirect", Text: "Continue in this window", Hidden: true}, other}},
+		{PanelWalletError, ToneWarning, "The wallet could not sign",
+			"It reported a problem. Nothing was shared.", []action{{Act: "reopen", Text: "Try again"}, other}},
+	}
+}
+
+// loginOutcomes puts what the server already knows into the panel it shows first.
+func loginOutcomes(l Login) []outcome {
+	all := append(walletOutcomes(l), outcomes(clientName(l.ClientName, l.Brand), l.IssuerHost,
+		networkName(l.Challenge.Network), l.LoginURL, l.RenewURL)...)
+	for i := range all {
+		if all[i].ID != l.Panel {
+			continue
+		}
+		all[i].Text = or(l.Error, all[i].Text)
+		if l.Pasted != "" && l.Panel == PanelRPCDown {
+			all[i].Actions = []action{{Act: "retry-paste", Text: "Try again", URL: l.PasteURL, Post: true, Output: l.Pasted}}
+		}
+	}
+	return all
+}
+
+func callbackOutcomes(c Callback) []outcome {
+	return outcomes(clientName(c.ClientName, c.Brand), c.IssuerHost, networkName(c.Network), c.LoginURL, c.RenewURL)
+}
+
+func clientName(name, brand string) string { return or(name, brand) }
+
+// primary is the index of the action to offer first; -1 while there is something
+// better to do than to press a button here.
+func primary(o outcome) int {
+	if o.Tone == toneBusy {
+		return -1
+	}
+	return slices.IndexFunc(o.Actions, func(a action) bool { return !a.Hidden })
 }

@@ -1,1 +1,176 @@
-export {};
+// The login page: choose a wallet, have the challenge signed, post the proof.
+
+import { failure, unbase64, type Challenge, type Proof } from "./codec";
+import { discover, injected, installed, type Announcement } from "./injected";
+import { lastWallet, rememberWallet } from "./memory";
+import { all, main, one, onAct, panel, show, showing } from "./panels";
+import { depart, verify } from "./verify";
+import { intear, meteor, signMessage, signMessageURL } from "./web-wallets";
+
+const data = main.dataset as Record<string, string>;
+const challenge: Challenge = {
+  message: data.message!,
+  recipient: data.recipient!,
+  nonce: unbase64(data.nonce!),
+  callbackUrl: data.callback!,
+  state: data.state!,
+  network: data.network!,
+};
+// Counted from now and not from the server's clock, which may differ.
+const deadline = Date.now() + Number(data.seconds) * 1000;
+const maxRenewals = 3;
+
+const list = one("[data-wallets]");
+let chosen: HTMLElement | undefined;
+let attempt: AbortController | undefined;
+
+const named = (b: HTMLElement) => one("[data-name]", b).textContent!;
+const speaksSignMessage = (b: HTMLElement) => b.dataset.kind !== "injected" && !/^(meteor|intear)$/.test(b.dataset.wallet!);
+
+/** Windows are awkward on phones; there the wallet takes this one's place and answers at the callback. */
+const small = () => matchMedia("(max-width: 40em), (pointer: coarse)").matches;
+
+function ask(b: HTMLElement, signal: AbortSignal): Promise<Proof> {
+  const { wallet: id = "", url = "", kind } = b.dataset;
+  if (kind === "injected") return injected(id, challenge);
+  if (id === "meteor") return meteor(url, challenge, signal);
+  if (id === "intear") return intear(url, challenge, signal);
+  return signMessage(url, challenge, signal);
+}
+
+async function choose(b: HTMLElement, redirect = false): Promise<void> {
+  if (Date.now() >= deadline) return show("expired");
+  chosen = b;
+  const { wallet: id = "", url = "", kind } = b.dataset;
+  rememberWallet(id);
+  attempt?.abort();
+  const mine = (attempt = new AbortController());
+  if (speaksSignMessage(b) && (redirect || kind === "redirect" || small())) {
+    waiting(b);
+    return location.assign(signMessageURL(url, challenge));
+  }
+  // The window opens inside the click; the panel may follow.
+  const answer = ask(b, mine.signal);
+  waiting(b);
+  try {
+    const p = await answer;
+    if (attempt === mine) await verify(p, id, depart);
+  } catch (e) {
+    const { code, message } = failure(e);
+    if (attempt !== mine || code === "aborted") return;
+    if (code === "popup_blocked") one("[data-act=redirect]").hidden = !speaksSignMessage(b);
+    show(code, { text: message && `The wallet said: ${message}` });
+  }
+}
+
+function waiting(b: HTMLElement): void {
+  show("waiting", { heading: `Continue in ${named(b)}` });
+}
+
+function announce(a: Announcement): void {
+  const item = one<HTMLTemplateElement>("[data-wallet-template]").content.firstElementChild!.cloneNode(true) as HTMLElement;
+  const b = one("[data-wallet]", item);
+  b.dataset.wallet = a.id;
+  one("[data-name]", b).textContent = a.name;
+  if (a.icon.startsWith("data:image/")) one<HTMLImageElement>("img", b).src = a.icon;
+  item.hidden = false;
+  reveal(item);
+}
+
+/**
+ * Puts a wallet that is in this browser before those that are elsewhere; after
+ * the first second behind them, so that nothing moves under a finger.
+ */
+function reveal(item: HTMLElement): void {
+  const early = performance.now() < 1000;
+  one("[data-tag]", item).textContent = "Detected";
+  item.hidden = false;
+  if (early) list.prepend(item);
+  else list.append(item);
+  order(early);
+}
+
+function order(move: boolean): void {
+  const last = list.querySelector<HTMLElement>(`li:not([hidden]) [data-wallet="${CSS.escape(lastWallet())}"]`);
+  if (last) {
+    one("[data-tag]", last).textContent = "Last used";
+    if (move) list.prepend(last.parentElement!);
+  }
+  one("[data-no-wallets]").hidden = !!list.querySelector("li:not([hidden])");
+}
+
+/** Extensions may arrive after the page. */
+function detect(): void {
+  for (const b of all("[data-wallets] [data-kind=injected]")) {
+    const item = b.parentElement!;
+    if (item.hidden && installed(b.dataset.wallet!, challenge.network)) reveal(item);
+  }
+}
+
+async function renew(): Promise<void> {
+  try {
+    const answer = await fetch(data.renew!, { method: "POST", headers: { Accept: "application/json" }, redirect: "error" });
+    const { location: to } = (await answer.json()) as { location?: string };
+    if (answer.ok && to) return location.replace(to);
+  } catch {
+    // Said below: the person can start again by hand.
+  }
+  show("expired");
+}
+
+let renewing = false;
+
+function tick(): void {
+  const left = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
+  one("[data-countdown]").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  if (left > 0 || renewing || /^(verifying|success|expired|error|rpc_down|unreachable)$/.test(showing())) return;
+  const typed = [...document.querySelectorAll("textarea")].some((t) => t.value);
+  if (showing() === "choose" && Number(data.renewals) < maxRenewals && !typed) {
+    // A page nobody looks at renews when somebody does.
+    if (document.hidden) return;
+    renewing = true;
+    void renew();
+    return;
+  }
+  attempt?.abort();
+  show("expired");
+}
+
+list.addEventListener("click", (e) => {
+  const b = (e.target as Element).closest<HTMLElement>("[data-wallet]");
+  if (b) void choose(b);
+});
+onAct("again", () => {
+  attempt?.abort();
+  show("choose");
+});
+onAct("reopen", () => chosen && void choose(chosen));
+onAct("redirect", () => chosen && void choose(chosen, true));
+onAct("copy", (b) => {
+  const copied = () => (one("[data-live]").textContent = b.textContent = "Copied");
+  void navigator.clipboard?.writeText(one("[data-command]").textContent!).then(copied, () => {});
+});
+
+// A wallet that lost its opener answers at the callback, in its own window: it hands the result over here.
+const channel = new BroadcastChannel("login:" + data.login);
+channel.addEventListener("message", (e) => {
+  if (typeof e.data !== "string" || !e.data) return;
+  attempt?.abort();
+  channel.postMessage("");
+  depart(e.data);
+});
+
+// Back from a wallet that took this window's place.
+addEventListener("pageshow", (e) => {
+  if (e.persisted && showing() === "waiting") show("choose");
+});
+
+discover(challenge.network, announce);
+detect();
+order(true);
+for (const delay of [100, 500, 1500]) setTimeout(detect, delay);
+addEventListener("load", detect);
+document.addEventListener("visibilitychange", tick);
+setInterval(tick, 1000);
+tick();
+if (showing() !== "choose") one("[data-heading]", panel(showing())).focus();

@@ -1,0 +1,92 @@
+// Wallets that an extension or an in-app browser puts into this window.
+
+import { failure, proof, WalletError, type Challenge, type Foreign, type Proof } from "./codec";
+
+const page = globalThis as Foreign;
+
+interface Extension {
+  /** The extension's object, if it is there and serves the network. */
+  find(network: string): Foreign;
+  sign(wallet: Foreign, request: object): Promise<unknown>;
+}
+
+const extensions: Record<string, Extension> = {
+  hot: {
+    // HOT has no testnet.
+    find: (network) => network === "mainnet" && page.hotExtension,
+    sign: (w, request) => w.request("near:signMessage", request),
+  },
+  nightly: {
+    find: () => page.nightly?.near,
+    async sign(w, request) {
+      if (!w.isConnected) await w.connect();
+      return w.signMessage(request);
+    },
+  },
+  okx: {
+    find: () => page.okxwallet?.near,
+    async sign(w, request) {
+      if (!w.isSignedIn()) await w.requestSignIn({ contractId: "" });
+      return w.signMessage(request);
+    },
+  },
+  sender: {
+    find: () => page.near?.isSender && page.near,
+    async sign(w, request) {
+      if (!w.isSignedIn?.()) await w.requestSignIn({ contractId: "" });
+      const answer = await w.signMessage(request);
+      if (answer?.error) throw answer.error;
+      return answer;
+    },
+  },
+};
+
+/** Reports whether an extension wallet of the server's list is installed. */
+export const installed = (id: string, network: string): boolean => !!extensions[id]?.find(network);
+
+export async function injected(id: string, c: Challenge): Promise<Proof> {
+  const wallet = announced.get(id);
+  const extension = extensions[id];
+  const found = wallet ?? extension?.find(c.network);
+  if (!found) throw new WalletError("wallet_error", "It is no longer there. Reload the page.");
+  const request = { message: c.message, recipient: c.recipient, nonce: [...c.nonce], state: c.state };
+  try {
+    return proof(await (wallet ? signAnnounced(wallet, c) : extension!.sign(found, request)));
+  } catch (e) {
+    throw failure(e);
+  }
+}
+
+function signAnnounced(w: Foreign, c: Challenge): Promise<unknown> {
+  const request = { message: c.message, recipient: c.recipient, nonce: c.nonce };
+  return w.signInAndSignMessage
+    ? w.signInAndSignMessage({ network: c.network, messageParams: request })
+    : w.signMessage({ network: c.network, ...request });
+}
+
+export interface Announcement {
+  id: string;
+  name: string;
+  icon: string;
+}
+
+const announced = new Map<string, Foreign>();
+
+/**
+ * Listens for wallets that announce themselves by the injected-wallet standard.
+ * Only this window's own events count: near-connect also takes cross-window
+ * messages of any origin, by which any page could offer a false wallet.
+ */
+export function discover(network: string, add: (a: Announcement) => void): void {
+  addEventListener("near-wallet-injected", (e) => {
+    const wallet: Foreign = (e as CustomEvent).detail;
+    const manifest = wallet?.manifest;
+    if (!manifest?.id || !(wallet.signInAndSignMessage || wallet.signMessage)) return;
+    if (manifest.features?.[network] === false) return;
+    const id = "injected:" + String(manifest.id).slice(0, 40);
+    if (announced.has(id)) return;
+    announced.set(id, wallet);
+    add({ id, name: String(manifest.name ?? manifest.id).slice(0, 40), icon: String(manifest.icon ?? "") });
+  });
+  dispatchEvent(new Event("near-selector-ready"));
+}
