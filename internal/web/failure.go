@@ -1,0 +1,131 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/internal/oauth"
+)
+
+// A failure is an error as HTTP tells it.
+type failure struct {
+	Status       int
+	Code         string // of the JSON contract (architecture.md, section 3), the log and RFC 6749
+	Heading      string // of the page
+	Text         string // a sentence for people
+	Refused      bool   // a wallet's answer was judged and refused
+	Retryable    bool   // the very same request may succeed later
+	RetryAfter   int    // seconds; 0: not said
+	Authenticate string // WWW-Authenticate
+	Redirect     string // answer by going there instead
+}
+
+// Seconds after which it is worth asking again.
+const (
+	retryDatabase = 5
+	retryRPC      = 3
+)
+
+// A problem is a request that this package itself refuses.
+type problem struct {
+	status       int
+	code         string
+	heading      string // empty: a general one
+	text         string
+	authenticate string
+	err          error // for operators; may be nil
+}
+
+func (p *problem) Error() string {
+	if p.err != nil {
+		return p.code + ": " + p.err.Error()
+	}
+	return p.code + ": " + p.text
+}
+
+func (p *problem) Unwrap() error { return p.err }
+
+// failure is the one crossing from errors to answers.
+func (s *server) failure(r *http.Request, err error) failure {
+	if refusal, ok := errors.AsType[*login.Refusal](err); ok {
+		return s.refusal(refusal)
+	}
+	protocol, isProtocol := errors.AsType[*oauth.Error](err)
+	if isProtocol && protocol.RedirectTo != "" {
+		return failure{Status: http.StatusSeeOther, Code: protocol.Code, Redirect: protocol.RedirectTo}
+	}
+	if errors.Is(err, idp.ErrUnavailable) {
+		return failure{
+			Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Heading: "Try again in a moment",
+			Text: "The sign-in service cannot reach its database. Nothing was changed; try again in a moment.", Retryable: true, RetryAfter: retryDatabase,
+		}
+	}
+	switch {
+	case isProtocol:
+		return ofProtocol(protocol)
+	case errors.Is(err, idp.ErrUsed): // its code was redeemed
+		return s.refusal(&login.Refusal{Reason: login.Used})
+	case errors.Is(err, idp.ErrExpired):
+		return s.refusal(&login.Refusal{Reason: login.Expired})
+	}
+	if p, ok := errors.AsType[*problem](err); ok {
+		return ofProblem(p)
+	}
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return ofProblem(errTooLarge(tooLarge))
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		// The caller hung up. 499 is what reverse proxies write into their logs for it.
+		return failure{Status: 499, Code: "canceled", Heading: "Cancelled", Text: "The request was cancelled.", Retryable: true}
+	}
+	return failure{
+		Status: http.StatusInternalServerError, Code: "internal", Heading: "Something went wrong",
+		Text: "This is a fault of the sign-in service. Try again, and if it stays, tell its operator the request id.",
+	}
+}
+
+func ofProtocol(e *oauth.Error) failure {
+	f := failure{
+		Status: e.Status, Code: e.Code, Authenticate: e.Authenticate, Heading: "This sign-in request cannot be used",
+		Text: e.Description, Retryable: e.Status == http.StatusServiceUnavailable,
+	}
+	if f.Status == 0 {
+		f.Status = http.StatusBadRequest
+	}
+	if f.Text == "" {
+		f.Text = "The application sent a request that this provider does not accept."
+	}
+	if f.Retryable {
+		f.RetryAfter = retryDatabase
+	}
+	return f
+}
+
+func ofProblem(p *problem) failure {
+	f := failure{Status: p.status, Code: p.code, Heading: p.heading, Text: p.text, Authenticate: p.authenticate}
+	if f.Heading == "" {
+		f.Heading = "This request cannot be carried out"
+	}
+	return f
+}
+
+// body is the JSON of a failure.
+func (f failure) body(r *http.Request) map[string]any {
+	return map[string]any{
+		"error": f.Code, "error_description": f.Text, "retryable": f.Retryable, "request_id": entryOf(r).id,
+	}
+}
+
+// oauthCode is the code in the vocabulary of RFC 6749 section 5.2.
+func (f failure) oauthCode() string {
+	switch f.Code {
+	case "internal", "canceled":
+		return "server_error"
+	case "malformed", "too_large", "unsupported_media_type", "origin_not_allowed":
+		return "invalid_request"
+	}
+	return f.Code
+}

@@ -1,0 +1,196 @@
+package web
+
+import (
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"time"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/web/templates"
+)
+
+// Ids are made by us of these characters. Others never reach the database,
+// where a NUL would be an error of ours instead of an unknown login.
+var idSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// find returns the login that the path names, if it belongs to the browser.
+func (s *server) find(r *http.Request) (*idp.Login, error) {
+	id := r.PathValue("id")
+	if !idSyntax.MatchString(id) {
+		return nil, &login.Refusal{Reason: login.NotFound}
+	}
+	l, err := s.Logins.Find(r.Context(), id, s.browser(r))
+	if err != nil {
+		return nil, err
+	}
+	entryOf(r).clientID = l.ClientID
+	return l, nil
+}
+
+// findInBrowser is find for what a person does on our pages. A login begun through the
+// API has none: it belongs to whoever knows its id, who could send it to a victim to
+// approve here and then collect the code.
+func (s *server) findInBrowser(r *http.Request) (*idp.Login, error) {
+	l, err := s.find(r)
+	if err == nil && l.BrowserHash == nil {
+		return nil, &login.Refusal{Reason: login.WrongBrowser, Login: l}
+	}
+	return l, err
+}
+
+// loginPage shows a login to a person, or its challenge to a program.
+func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
+	if wantsJSON(r) {
+		return s.challenge(w, r)
+	}
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	if !l.ConsumedAt.IsZero() {
+		redirect(w, s.base+"/continue/"+l.ID)
+		return nil
+	}
+	view, err := s.loginView(r, l)
+	if err != nil {
+		return err
+	}
+	if !s.Now().Before(l.ExpiresAt) {
+		view.Panel = templates.PanelExpired
+	}
+	return render(w, r, http.StatusOK, templates.LoginPage(view))
+}
+
+// A challengeBody is the public contract of architecture.md, section 3.
+type challengeBody struct {
+	LoginID     string    `json:"login_id"`
+	Message     string    `json:"message"`
+	Nonce       string    `json:"nonce"`
+	NonceBytes  [32]byte  `json:"nonce_bytes"` // an array, and so numbers in JSON
+	Recipient   string    `json:"recipient"`
+	State       string    `json:"state"`
+	CallbackURL string    `json:"callback_url"`
+	Network     string    `json:"network"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+func (s *server) challenge(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	if !l.ConsumedAt.IsZero() {
+		return &login.Refusal{Reason: login.Used, Login: l}
+	}
+	if !s.Now().Before(l.ExpiresAt) {
+		return &login.Refusal{Reason: login.Expired, Login: l}
+	}
+	return writeJSON(w, http.StatusOK, challengeBody{
+		LoginID: l.ID, Message: l.Message, Nonce: base64.StdEncoding.EncodeToString(l.Nonce[:]), NonceBytes: l.Nonce,
+		Recipient: l.Recipient, State: l.State, CallbackURL: l.CallbackURL, Network: s.Network, ExpiresAt: l.ExpiresAt.UTC(),
+	})
+}
+
+// callbackPage is where a redirect wallet delivers its answer, in the fragment. It is
+// shown for a login that has ended, too: wallets deliver twice, and the
+// same proof leads to the same place.
+func (s *server) callbackPage(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	app, err := s.application(r.Context(), l)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, templates.CallbackPage(templates.Callback{
+		Page:       s.view(r, "Signing in", "cb.js"),
+		LoginID:    l.ID,
+		ClientName: app.name,
+		IssuerHost: l.Recipient,
+		Network:    s.Network,
+		LoginURL:   s.base + "/login/" + l.ID,
+		VerifyURL:  s.base + "/login/" + l.ID + "/verify",
+		RenewURL:   s.base + "/login/" + l.ID + "/renew",
+		CancelURL:  s.base + "/login/" + l.ID + "/cancel",
+	}))
+}
+
+// renew replaces a login that ran out of time by a fresh one for the same request.
+func (s *server) renew(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
+	if _, err := s.find(r); err != nil {
+		return err
+	}
+	l, err := s.Logins.Renew(r.Context(), r.PathValue("id"), s.browser(r))
+	if err != nil {
+		return err
+	}
+	to := s.base + "/login/" + l.ID
+	if wantsJSON(r) {
+		return writeJSON(w, http.StatusOK, map[string]string{"location": to})
+	}
+	redirect(w, to)
+	return nil
+}
+
+// cancel ends the login by the person's wish; the client is told access_denied.
+func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.findInBrowser(r); err != nil {
+		return err
+	}
+	l, err := s.Logins.Deny(r.Context(), r.PathValue("id"), s.browser(r))
+	if err != nil {
+		return err
+	}
+	redirect(w, s.base+"/continue/"+l.ID)
+	return nil
+}
+
+// continuePage leads from a login that has ended to the client. It is a page
+// and no redirect, because browsers hold a form's whole redirect chain to form-action.
+func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	if l.ConsumedAt.IsZero() {
+		redirect(w, s.base+"/login/"+l.ID)
+		return nil
+	}
+	if l.ClientID == "" {
+		return render(w, r, http.StatusOK, templates.MessagePage(s.endedHere(r, l)))
+	}
+	response, err := s.Protocol.Response(r.Context(), l)
+	if err != nil {
+		return err
+	}
+	app, err := s.application(r.Context(), l)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, templates.ContinuePage(templates.Continue{
+		Page: s.view(r, "Continue", ""), To: response.RedirectTo, ClientName: app.name,
+	}))
+}
+
+// endedHere is the end of a sign-in to the provider itself.
+func (s *server) endedHere(r *http.Request, l *idp.Login) templates.Message {
+	if l.Denied || l.Proof == nil {
+		return templates.Message{Page: s.view(r, "Not signed in", ""), Tone: templates.ToneInfo,
+			Heading: "Not signed in", Text: "The sign-in was cancelled. Nothing was shared."}
+	}
+	return templates.Message{Page: s.view(r, "Signed in", ""), Tone: templates.ToneSuccess,
+		Heading: "You are signed in", Text: "You are signed in as " + l.Proof.AccountID + " on " + s.networkName() + ".", Detail: l.Proof.AccountID}
+}
+
+// home says what this address is to somebody who typed it.
+func (s *server) home(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, templates.MessagePage(templates.Message{
+		Page: s.view(r, "", ""), Heading: "Sign in with NEAR",
+		Text: "Applications send you here to sign in with your NEAR account. To sign in to one, start there.",
+	}))
+}

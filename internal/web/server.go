@@ -1,0 +1,181 @@
+// Package web is the provider's public HTTP side: the route table, the
+// handlers, the browser binding and session cookies, the security headers, CORS, one
+// log line per request, and the one place where errors become answers.
+//
+// Handlers return errors and never render them. What a request means is
+// decided by login and oauth; this package decides only who may ask over
+// HTTP, and how the answer looks.
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/internal/oauth"
+	"near-idp/web/static"
+	"near-idp/web/templates"
+)
+
+// Logins begins and ends wallet sign-ins; *login.Service is one.
+type Logins interface {
+	Begin(ctx context.Context, req login.Request) (*idp.Login, error)
+	Find(ctx context.Context, id, browser string) (*idp.Login, error)
+	FindByToken(ctx context.Context, token, browser string) (*idp.Login, error)
+	FindByNonce(ctx context.Context, nonce [32]byte, browser string) (*idp.Login, error)
+	Verify(ctx context.Context, l *idp.Login, a login.Answer) (*login.Outcome, error)
+	Renew(ctx context.Context, id, browser string) (*idp.Login, error)
+	Deny(ctx context.Context, id, browser string) (*idp.Login, error)
+}
+
+// Protocol speaks OAuth 2.0 and OpenID Connect; *oauth.Provider is one.
+type Protocol interface {
+	Authorize(ctx context.Context, form url.Values) (*oauth.Request, error)
+	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
+	Token(ctx context.Context, r *http.Request) (*oauth.TokenResponse, error)
+	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
+	Metadata() []byte
+	JWKS() []byte
+}
+
+// Clients is the registry in memory; *clients.Registry is one.
+type Clients interface {
+	Client(ctx context.Context, id string) (*idp.Client, error)
+	// AllowsOrigin reports whether origin is that of a registered redirect URI.
+	AllowsOrigin(origin string) bool
+}
+
+// Options configures New.
+type Options struct {
+	Issuer  string             // URL without a trailing slash; its path is where everything is mounted
+	Brand   string             // the provider's name, shown on every page; empty: the issuer's host
+	Network string             // "mainnet" or "testnet"
+	Notice  string             // a banner on every page, such as what development mode simulates
+	Wallets []templates.Wallet // for Network, in the order shown; an empty IconURL is filled in
+
+	Logins   Logins
+	Protocol Protocol
+	Clients  Clients
+
+	// Ready reports whether the provider can serve, which is whether its database answers.
+	Ready func(ctx context.Context) error
+	// TrustedProxies may name the request id of what they pass on; nobody else may.
+	TrustedProxies []netip.Prefix
+
+	Log *slog.Logger     // nil: slog.Default()
+	Now func() time.Time // nil: time.Now
+}
+
+type server struct {
+	Options
+	host       string // of the issuer, with the port if it has one
+	origin     string // of the issuer
+	base       string // path of the issuer, "" or "/…"
+	secure     bool   // the issuer is https
+	sameOrigin *http.CrossOriginProtection
+}
+
+// New returns the handler of everything the provider serves in public. It
+// fails only on options that no configuration check lets through.
+func New(opts Options) (http.Handler, error) {
+	issuer, err := url.Parse(opts.Issuer)
+	if err != nil || issuer.Host == "" || (issuer.Scheme != "https" && issuer.Scheme != "http") {
+		return nil, fmt.Errorf("issuer %q is not an http or https URL", opts.Issuer)
+	}
+	if issuer.RawQuery != "" || issuer.Fragment != "" || strings.HasSuffix(issuer.Path, "/") {
+		return nil, fmt.Errorf("issuer %q must have no query, no fragment and no trailing slash", opts.Issuer)
+	}
+	s := &server{
+		Options:    opts,
+		host:       issuer.Host,
+		origin:     issuer.Scheme + "://" + issuer.Host,
+		base:       issuer.EscapedPath(),
+		secure:     issuer.Scheme == "https",
+		sameOrigin: http.NewCrossOriginProtection(),
+	}
+	// A proxy may change the Host header that the origin would be compared with.
+	if err := s.sameOrigin.AddTrustedOrigin(s.origin); err != nil {
+		return nil, fmt.Errorf("issuer %q: %w", opts.Issuer, err)
+	}
+	if s.Brand == "" {
+		s.Brand = issuer.Hostname()
+	}
+	if s.Log == nil {
+		s.Log = slog.Default()
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	s.Wallets = make([]templates.Wallet, len(opts.Wallets))
+	for i, wallet := range opts.Wallets {
+		if wallet.IconURL == "" {
+			wallet.IconURL = s.base + static.WalletIcon(wallet.ID)
+		}
+		s.Wallets[i] = wallet
+	}
+	return s.observe(s.dispatch(s.routes())), nil
+}
+
+// routes is the whole route table. Each route names who answers its errors:
+// page (people, or JSON for those who ask for it), api (JSON) or oauth (RFC 6749
+// section 5.2); own marks what only our own pages may send, and cors what pages elsewhere may read.
+func (s *server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	at := func(pattern string, h http.Handler) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+s.base+path, h)
+	}
+
+	at("GET /{$}", s.page(s.home))
+	at("GET /authorize", s.page(s.authorize))
+	at("POST /authorize", s.page(s.authorize))
+	at("GET /login/{id}", s.page(s.loginPage))
+	at("GET /login/{id}/cb", s.page(s.callbackPage))
+	at("POST /login/{id}/verify", s.api(s.own(s.verify)))
+	at("POST /login/{id}/paste", s.page(s.own(s.paste)))
+	at("POST /login/{id}/renew", s.page(s.own(s.renew)))
+	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
+	at("GET /continue/{id}", s.page(s.continuePage))
+
+	at("POST /api/auth/initiate-login", s.backend(s.initiateLogin))
+	at("OPTIONS /api/auth/initiate-login", s.preflight(s.registered, "POST"))
+	at("POST /api/auth/verify-login", s.backend(s.verifyLogin))
+	at("OPTIONS /api/auth/verify-login", s.preflight(s.registered, "POST"))
+
+	at("POST /token", s.cors(s.registered, s.oauth(s.token)))
+	at("OPTIONS /token", s.preflight(s.registered, "POST"))
+	at("GET /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
+	at("POST /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
+	at("OPTIONS /userinfo", s.preflight(s.registered, "GET, POST"))
+
+	s.document(mux, s.Protocol.JWKS, s.base+"/jwks")
+	s.document(mux, s.Protocol.Metadata,
+		s.base+"/.well-known/openid-configuration", s.base+"/.well-known/oauth-authorization-server")
+
+	// Single segments, so that no trailing slash is ever redirected to.
+	files := http.StripPrefix(s.base, static.Handler())
+	at("GET "+static.Prefix+"{file}", files)
+	at("GET "+static.Prefix+"icons/{file}", files)
+
+	at("GET /healthz", http.HandlerFunc(s.alive))
+	at("GET /readyz", s.api(s.ready))
+	if s.base != "" {
+		mux.Handle("GET "+s.base, s.page(s.home))
+		// Probes inside a cluster know nothing of the issuer's path, and RFC 8414
+		// section 3.1 puts the well-known part before it.
+		mux.HandleFunc("GET /healthz", s.alive)
+		mux.Handle("GET /readyz", s.api(s.ready))
+		s.document(mux, s.Protocol.Metadata, "/.well-known/oauth-authorization-server"+s.base)
+	}
+	return mux
+}
+
+// url is the absolute URL of a path of ours.
+func (s *server) url(path string) string { return s.origin + s.base + path }

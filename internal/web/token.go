@@ -1,0 +1,147 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var clientIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+
+// token is the token endpoint (RFC 6749 section 3.2): POST, a form, and
+// nothing from the query, which ends up in logs.
+func (s *server) token(w http.ResponseWriter, r *http.Request) error {
+	query, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "grant_type"} {
+		if query.Has(name) {
+			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: "Send " + name + " in the body, not in the URL."}
+		}
+	}
+	form, err := readForm(w, r, maxTokenBody)
+	if err != nil {
+		return err
+	}
+	r.Form, r.PostForm = form, form
+	entryOf(r).clientID = claimedClient(r)
+	answer, err := s.Protocol.Token(r.Context(), r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// claimedClient is whom a token request says it is from, for the log.
+func claimedClient(r *http.Request) string {
+	id, _, ok := r.BasicAuth()
+	if !ok {
+		id = r.PostForm.Get("client_id")
+	}
+	if !clientIDSyntax.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
+// userInfo is OIDC Core section 5.3; the token comes in the header or, by
+// POST, in the form (RFC 6750 sections 2.1 and 2.2), and never in the query.
+func (s *server) userInfo(w http.ResponseWriter, r *http.Request) error {
+	token, err := bearer(w, r)
+	if err != nil {
+		return err
+	}
+	claims, err := s.Protocol.UserInfo(r.Context(), token)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, claims)
+}
+
+func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+	var given []string
+	for _, header := range r.Header.Values("Authorization") {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", bearerProblem(http.StatusUnauthorized, "invalid_token", "Send the access token as a Bearer token.")
+		}
+		given = append(given, strings.TrimLeft(token, " "))
+	}
+	if r.Method == http.MethodPost && mediaType(r) == typeForm {
+		form, err := readForm(w, r, maxTokenBody)
+		if err != nil {
+			return "", err
+		}
+		given = append(given, form["access_token"]...)
+	}
+	if query, err := parseQuery(r.URL.RawQuery); err == nil && query.Has("access_token") {
+		return "", bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token in the Authorization header, not in the URL.")
+	}
+	switch {
+	case len(given) > 1:
+		return "", bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token once.")
+	case len(given) == 0 || given[0] == "":
+		// RFC 6750 section 3.1: no error code for a request without a token.
+		return "", &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "An access token is needed.", authenticate: "Bearer"}
+	case len(given[0]) > maxLoginBody:
+		return "", bearerProblem(http.StatusUnauthorized, "invalid_token", "The access token is not one of ours.")
+	}
+	return given[0], nil
+}
+
+func bearerProblem(status int, code, text string) error {
+	return &problem{status: status, code: code, text: text,
+		authenticate: `Bearer error="` + code + `", error_description="` + text + `"`}
+}
+
+// How long others may keep our keys and metadata; a new key is published for
+// longer than this before it signs.
+const documentAge = 5 * time.Minute
+
+// document serves a public JSON document at some paths, to anyone.
+func (s *server) document(mux *http.ServeMux, body func() []byte, paths ...string) {
+	h := s.cors(s.anyone, s.api(func(w http.ResponseWriter, r *http.Request) error {
+		text := body()
+		sum := sha256.Sum256(text)
+		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+		w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(documentAge/time.Second)))
+		w.Header().Del("Pragma")
+		w.Header().Set("ETag", etag)
+		if strings.Contains(r.Header.Get("If-None-Match"), etag) {
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = w.Write(text)
+		return nil
+	}))
+	for _, path := range paths {
+		mux.Handle("GET "+path, h)
+		mux.Handle("OPTIONS "+path, s.preflight(s.anyone, "GET"))
+	}
+}
+
+// alive answers as long as the process does.
+func (s *server) alive(w http.ResponseWriter, _ *http.Request) {
+	setHeaders(w, apiHeaders)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready answers as long as the database does, too.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		return &problem{status: http.StatusServiceUnavailable, code: "not_ready", text: "The database does not answer.", err: err}
+	}
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/web/templates"
+)
+
+// onThisDevice is shown for the host of an application that has none.
+const onThisDevice = "an app on this device"
+
+// An application is what people are shown of the client of a login.
+type application struct {
+	name string // "" for a sign-in to the provider itself
+	host string // of the redirect URI
+	hint string // the account it expects, "" for any
+}
+
+func (s *server) application(ctx context.Context, l *idp.Login) (application, error) {
+	if l.ClientID == "" {
+		return application{}, nil
+	}
+	params, err := url.ParseQuery(l.Params)
+	if err != nil {
+		return application{}, fmt.Errorf("stored authorization request: %w", err)
+	}
+	c, err := s.Clients.Client(ctx, l.ClientID)
+	if errors.Is(err, idp.ErrNotFound) {
+		// Removed while its login went on; the code will not be redeemable.
+		c, err = &idp.Client{ID: l.ClientID}, nil
+	}
+	if err != nil {
+		return application{}, err
+	}
+	uri := params.Get("redirect_uri")
+	if uri == "" && len(c.RedirectURIs) > 0 {
+		uri = c.RedirectURIs[0]
+	}
+	app := application{name: c.DisplayName(), host: shownHost(uri)}
+	if hint := params.Get("login_hint"); accountSyntax.MatchString(hint) {
+		app.hint = hint
+	}
+	return app, nil
+}
+
+// shownHost is whose host the person returns to, in the words of the signed message.
+func shownHost(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return onThisDevice // a private-use scheme, or loopback
+	}
+	return strings.ToLower(u.Host)
+}
+
+func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, error) {
+	app, err := s.application(r.Context(), l)
+	if err != nil {
+		return templates.Login{}, err
+	}
+	title := "Sign in"
+	if app.name != "" {
+		title = "Sign in to " + app.name
+	}
+	path := s.base + "/login/" + l.ID
+	return templates.Login{
+		Page: s.view(r, title, "login.js"),
+		Challenge: templates.Challenge{
+			LoginID:     l.ID,
+			Message:     l.Message,
+			NonceBase64: base64.StdEncoding.EncodeToString(l.Nonce[:]),
+			Recipient:   l.Recipient,
+			State:       l.State,
+			CallbackURL: l.CallbackURL,
+			Network:     s.Network,
+			ShortCode:   login.ShortCode(l.Nonce),
+			ExpiresIn:   max(0, l.ExpiresAt.Sub(s.Now())),
+		},
+		ClientName: app.name,
+		ClientHost: app.host,
+		IssuerHost: l.Recipient,
+		LoginHint:  app.hint,
+		Wallets:    s.Wallets,
+		Renewals:   l.Renewals,
+		LoginURL:   path,
+		VerifyURL:  path + "/verify",
+		PasteURL:   path + "/paste",
+		RenewURL:   path + "/renew",
+		CancelURL:  path + "/cancel",
+		CLICommand: s.cliCommand(l, app.hint),
+	}, nil
+}
+
+// cliCommand is what signs the challenge with the NEAR CLI (wallets.md, section
+// 3.1). Without an account it ends early, and the CLI asks for what is left.
+func (s *server) cliCommand(l *idp.Login, account string) string {
+	command := "near message sign-nep413 utf8 " + quote(l.Message) +
+		" nonce " + quote(base64.StdEncoding.EncodeToString(l.Nonce[:])) + " recipient " + quote(l.Recipient)
+	if account == "" {
+		return command
+	}
+	return command + " sign-as " + quote(account) + " sign-with-keychain network-config " + s.Network
+}
+
+// quote makes text one word of a shell. Nothing we sign has a quote in it; if it
+// ever had, it would not end the word.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
