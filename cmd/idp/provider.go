@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"near-idp/internal/claims"
+	"near-idp/internal/clients"
+	"near-idp/internal/config"
+	"near-idp/internal/keyring"
+	"near-idp/internal/login"
+	"near-idp/internal/near"
+	"near-idp/internal/oauth"
+	"near-idp/internal/postgres"
+	"near-idp/internal/web"
+	"near-idp/web/templates"
+)
+
+// The one Store satisfies what each package asks of it.
+var (
+	_ login.Store   = (*postgres.Store)(nil)
+	_ oauth.Store   = (*postgres.Store)(nil)
+	_ keyring.Store = (*postgres.Store)(nil)
+	_ clients.Store = (*postgres.Store)(nil)
+	_ web.Protocol  = (*oauth.Provider)(nil)
+	_ web.Logins    = (*login.Service)(nil)
+)
+
+// A provider is everything that answers the public side, wired together.
+type provider struct {
+	handler http.Handler
+	store   *postgres.Store
+	ring    *keyring.Ring
+	clients *clients.Registry
+	log     *slog.Logger
+}
+
+// providerOptions are what development mode adds; production leaves them empty.
+type providerOptions struct {
+	Notice  string             // a banner on every page
+	Wallets []templates.Wallet // offered before the configured ones
+	Log     *slog.Logger
+}
+
+// newProvider wires the provider over a migrated database. This is the only
+// place where the packages meet.
+func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store, opts providerOptions) (*provider, error) {
+	ring, err := openRing(ctx, cfg, store)
+	if err != nil {
+		return nil, err
+	}
+	if err := applyClients(ctx, cfg, store); err != nil {
+		return nil, err
+	}
+	registry := clients.New(store, opts.Log, time.Now)
+	if err := registry.Reload(ctx); err != nil {
+		return nil, fmt.Errorf("read clients: %w", err)
+	}
+	chain, err := near.NewClient(near.Options{
+		Network: cfg.Near.Network, URLs: cfg.Near.RPC,
+		AllowUnfundedImplicit: cfg.Near.AllowUnfundedImplicit, Logger: opts.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("near.rpc: %w", err)
+	}
+	protocol, err := oauth.New(oauth.Options{
+		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
+		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
+		MatchRedirect: clients.MatchRedirect,
+		Profile:       claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	logins := login.New(login.Options{
+		Store: store, Chain: chain, Issuer: protocol,
+		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
+		TTL: cfg.Near.NonceTTL.Std(), SessionTTL: cfg.Session.Absolute.Std(),
+	})
+	handler, err := web.New(web.Options{
+		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
+		Wallets: append(opts.Wallets, wallets(cfg)...),
+		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping,
+		TrustedProxies: cfg.Proxy.Trusted, Log: opts.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &provider{handler, store, ring, registry, opts.Log}, nil
+}
+
+func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store) (*keyring.Ring, error) {
+	keks := make([]keyring.KEK, len(cfg.Encryption.Keys))
+	for i, key := range cfg.Encryption.Keys {
+		var err error
+		if keks[i], err = keyring.ParseKEK(string(key)); err != nil {
+			return nil, fmt.Errorf("encryption.keys[%d]: %w", i, err)
+		}
+	}
+	return keyring.Open(ctx, store, keks, cfg.Signing.Algs)
+}
+
+func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store) error {
+	configured := make([]clients.Configured, len(cfg.Clients))
+	for i, c := range cfg.Clients {
+		configured[i] = clients.Configured{Client: c.Client, Secret: c.Secret}
+	}
+	return clients.ApplyConfig(ctx, store, configured)
+}
+
+// background keeps memory in step with the database and sweeps what expired,
+// until ctx ends.
+func (p *provider) background(ctx context.Context) *sync.WaitGroup {
+	const (
+		sweepEvery  = time.Minute
+		reloadEvery = time.Minute // a safety net beside the notifications
+	)
+	var group sync.WaitGroup
+	group.Go(func() { p.store.Watch(ctx, p.log, func(table string) { p.reload(ctx, table) }) })
+	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
+	group.Go(func() {
+		every(ctx, sweepEvery, func() {
+			if _, err := p.store.Sweep(ctx); err != nil {
+				p.log.Warn("sweep", "err", err)
+			}
+		})
+	})
+	return &group
+}
+
+// reload reads again what a change of the table concerns; "" is everything.
+func (p *provider) reload(ctx context.Context, table string) {
+	if table != "signing_keys" {
+		if err := p.clients.Reload(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("reload clients", "err", err)
+		}
+	}
+	if table == "" || table == "signing_keys" {
+		if err := p.ring.Reload(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("reload signing keys", "err", err)
+		}
+	}
+}
+
+func every(ctx context.Context, interval time.Duration, do func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			do()
+		}
+	}
+}

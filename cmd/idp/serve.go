@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"near-idp/internal/config"
+	"near-idp/internal/idp"
+	"near-idp/internal/localpg"
+	"near-idp/internal/postgres"
+)
+
+// runServe is the production path: "idp serve".
+func runServe(ctx context.Context, args []string) error {
+	flags := newFlags("serve")
+	file := configFlag(flags)
+	migrate := flags.Bool("migrate", false, "bring the schema up to date even if database.migrate_on_start is false")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*file)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(cfg)
+	if err != nil {
+		return err
+	}
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
+	store, stop, err := startStore(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if cfg.Database.MigrateOnStart || *migrate {
+		applied, err := store.Migrate(ctx)
+		if err != nil {
+			return err
+		}
+		for _, name := range applied {
+			log.Info("migrated", "step", name)
+		}
+	}
+	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen.Public)
+	if err != nil {
+		return fmt.Errorf("listen.public: %w", err)
+	}
+	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "network", cfg.Near.Network, "version", version)
+	return p.serve(ctx, listener)
+}
+
+// startStore opens the configured database, or starts the built-in one and
+// owns it. A database that is still coming up is waited for.
+func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*postgres.Store, func(), error) {
+	const patience = 30 * time.Second
+	url, stop := string(cfg.Database.URL), func() {}
+	if url == "" {
+		server, err := localpg.Start(ctx, localpg.Options{Dir: cfg.Database.DataDir})
+		if err != nil {
+			return nil, nil, fmt.Errorf("built-in PostgreSQL in database.data_dir %s: %w", cfg.Database.DataDir, err)
+		}
+		url, stop = server.DSN(), func() { server.Stop() }
+	}
+	store, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: cfg.Database.MaxConns})
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	closeAll := func() { store.Close(); stop() }
+	for deadline := time.Now().Add(patience); ; {
+		err := store.Ping(ctx)
+		if err == nil {
+			return store, closeAll, nil
+		}
+		if !errors.Is(err, idp.ErrUnavailable) || time.Now().After(deadline) || ctx.Err() != nil {
+			closeAll()
+			return nil, nil, fmt.Errorf("database.url: %w", err)
+		}
+		log.Warn("waiting for the database", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// serve answers requests until ctx ends, and then lets those under way finish.
+func (p *provider) serve(ctx context.Context, listener net.Listener) error {
+	const grace = 10 * time.Second
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	background := p.background(ctx)
+	server := &http.Server{
+		Handler:           p.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	p.log.Info("shutting down", "grace", grace.String())
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer done()
+	err := server.Shutdown(stop)
+	cancel()
+	background.Wait()
+	if err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+// newLogger writes to standard error as telemetry.log says.
+func newLogger(cfg *config.Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Telemetry.Log.Level)); err != nil {
+		return nil, fmt.Errorf("telemetry.log.level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Telemetry.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+}
+
