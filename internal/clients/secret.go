@@ -1,0 +1,64 @@
+package clients
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
+// secretPrefix lets scanners of source code and logs recognise a secret of ours.
+const secretPrefix = "ncs_"
+
+const (
+	minSecret = 32   // characters
+	maxSecret = 1024 // characters
+)
+
+// NewSecret makes a client secret of 256 random bits and its hash. It consists
+// of letters, digits, "-" and "_", which mean the same before and after the
+// form-encoding that RFC 6749 section 2.3.1 demands of Basic credentials and many
+// clients leave out.
+func NewSecret() (idp.Secret, []byte) {
+	var random [32]byte
+	rand.Read(random[:])
+	secret := secretPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	hash := sha256.Sum256([]byte(secret))
+	return idp.Secret(secret), hash[:]
+}
+
+// HashSecret returns the hash of a secret that the operator chose. It refuses
+// one that could be guessed from the hash, which is fast because a slow one
+// would let anybody exhaust the token endpoint, and one that clients and server
+// could read differently. The errors do not show the secret.
+func HashSecret(secret idp.Secret) ([]byte, error) {
+	switch {
+	case len(secret) < minSecret:
+		return nil, fmt.Errorf("secret has %d characters, at least %d are needed: make one with `openssl rand -hex 32`", len(secret), minSecret)
+	case len(secret) > maxSecret:
+		return nil, fmt.Errorf("secret has %d characters, at most %d are allowed: make one with `openssl rand -hex 32`", len(secret), maxSecret)
+	case strings.ContainsFunc(string(secret), func(r rune) bool { return r <= ' ' || r > '~' || r == '+' || r == '%' }):
+		return nil, errors.New("secret has a space, +, % or another character that clients encode differently: make one with `openssl rand -hex 32`")
+	}
+	hash := sha256.Sum256([]byte(secret))
+	return hash[:], nil
+}
+
+// CheckSecret reports whether given is a live secret of the client. It takes
+// the same time whichever secret matches, and is never true for a public client.
+func CheckSecret(c *idp.Client, given string) bool {
+	if c.Public() || given == "" || len(given) > maxSecret {
+		return false
+	}
+	hash := sha256.Sum256([]byte(given))
+	match := 0
+	for _, live := range c.SecretHashes {
+		match |= subtle.ConstantTimeCompare(hash[:], live)
+	}
+	return match == 1
+}

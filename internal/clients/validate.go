@@ -1,0 +1,190 @@
+package clients
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"near-idp/internal/idp"
+)
+
+const maxName = 100 // characters
+
+var (
+	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
+	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthNone}
+	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA}
+	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
+)
+
+const (
+	scopeOpenID        = "openid"
+	scopeProfile       = "profile"
+	scopeOfflineAccess = "offline_access"
+)
+
+// Defaults are what the operator's configuration says where a client says
+// nothing. The zero value means RS256 and idp.DefaultLifetimes.
+type Defaults struct {
+	Alg       string // signing.default_alg
+	Lifetimes idp.Lifetimes
+}
+
+// Validate is Defaults{}.Validate.
+func Validate(c idp.Client) (idp.Client, error) { return Defaults{}.Validate(c) }
+
+// Validate returns c in normal form with every default filled in. The error
+// joins everything that is wrong with c; each part names the field, the value
+// and what to do.
+func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
+	var problems []error
+	refuse := func(field, value string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s %q %w", field, value, err))
+		}
+	}
+	known := func(field string, values, allowed []string) {
+		for _, value := range values {
+			if !slices.Contains(allowed, value) {
+				refuse(field, value, fmt.Errorf("is not known: use one of %s", strings.Join(allowed, ", ")))
+			}
+		}
+	}
+
+	refuse("client_id", c.ID, checkID(c.ID))
+	c.Name = strings.TrimSpace(c.Name)
+	refuse("client_name", c.Name, checkName(c.Name))
+	if c.TokenEndpointAuthMethod != "" {
+		known("token_endpoint_auth_method", []string{c.TokenEndpointAuthMethod}, knownAuth)
+	}
+	c.GrantTypes = orDefault(c.GrantTypes, knownGrants)
+	known("grant_types", c.GrantTypes, knownGrants)
+	c.ResponseTypes = orDefault(c.ResponseTypes, []string{"code"})
+	known("response_types", c.ResponseTypes, []string{"code"})
+	c.Scope = d.scope(c)
+	known("scope", c.Scopes(), knownScopes)
+	if c.IDTokenSignedResponseAlg == "" {
+		c.IDTokenSignedResponseAlg = cmp.Or(d.Alg, idp.RS256)
+	}
+	known("id_token_signed_response_alg", []string{c.IDTokenSignedResponseAlg}, knownAlgs)
+
+	c.RedirectURIs = orDefault(c.RedirectURIs, nil)
+	for _, uri := range c.RedirectURIs {
+		refuse("redirect_uris", shorten(uri), checkRedirectURI(uri, c.Public()))
+	}
+	c.Lifetimes = d.lifetimes(c.Lifetimes)
+	problems = append(problems, checkTogether(c), CheckLifetimes(c.Lifetimes))
+	if c.RequirePKCE == nil {
+		required := true
+		c.RequirePKCE = &required
+	}
+	return c, errors.Join(problems...)
+}
+
+// checkTogether checks the rules that concern more than one field.
+func checkTogether(c idp.Client) error {
+	var problems []error
+	add := func(bad bool, text string) {
+		if bad {
+			problems = append(problems, errors.New(text))
+		}
+	}
+	code := slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode)
+	refresh := slices.Contains(c.GrantTypes, idp.GrantRefreshToken)
+	add(!code, "grant_types lacks authorization_code, the only grant that signs a user in: add it")
+	add(code && len(c.RedirectURIs) == 0, "redirect_uris is empty: give at least one, for example https://app.example.com/callback")
+	add(len(c.RedirectURIs) > maxRedirectURIs, fmt.Sprintf("redirect_uris has %d entries: at most %d are allowed", len(c.RedirectURIs), maxRedirectURIs))
+	add(!refresh && slices.Contains(c.Scopes(), scopeOfflineAccess), `scope has "offline_access" but grant_types lacks refresh_token: add the one or remove the other`)
+	add(c.Public() && c.RequirePKCE != nil && !*c.RequirePKCE, "require_pkce is false, but a public client has no other proof of who it is: remove it")
+	return errors.Join(problems...)
+}
+
+func (d Defaults) scope(c idp.Client) string {
+	scopes := orDefault(c.Scopes(), nil)
+	if len(scopes) == 0 {
+		scopes = []string{scopeOpenID, scopeProfile}
+		if slices.Contains(c.GrantTypes, idp.GrantRefreshToken) {
+			scopes = append(scopes, scopeOfflineAccess)
+		}
+	}
+	return strings.Join(scopes, " ")
+}
+
+// The forms of a client_id.
+var (
+	idSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+	// subAccount is the syntax of a NEAR account id below another account.
+	subAccount = regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)*(\.[a-z0-9]+([-_][a-z0-9]+)*)+$`)
+	// implicit is the syntax of the accounts that exist without being created:
+	// a public key, an Ethereum address, or a deterministic id (NEP-616).
+	implicit = regexp.MustCompile(`^(?i:[0-9a-f]{64}|0[xs][0-9a-f]{40})$`)
+	network  = regexp.MustCompile(`(?i:\.(near|testnet))$`)
+)
+
+// checkID refuses an id that could be the subject of a person. Resource servers
+// tell who calls by "sub", and a token that a client obtains for itself names
+// the client there, so a client called alice.near would be taken for her
+// (RFC 9068 section 5). Anybody can create an account below another one or an
+// implicit one. A name without a dot, such as grafana, stays allowed: only the
+// registrar of the chain creates accounts of that form, and the operator, who
+// chooses the ids, knows of it. An incarnation ("alice.near#2") has a character that no
+// client_id has.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("is empty: choose a name such as grafana")
+	case !idSyntax.MatchString(id):
+		return errors.New("must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ -")
+	case id == "." || id == "..":
+		return errors.New("is a path segment: choose a name such as grafana")
+	case implicit.MatchString(id):
+		return errors.New("has the form of an implicit NEAR account, so its tokens could be taken for that account's: choose a name such as grafana")
+	case subAccount.MatchString(id) || network.MatchString(id):
+		return fmt.Errorf("has the form of a NEAR account, so its tokens could be taken for that account's: write %q", strings.ReplaceAll(id, ".", "-"))
+	}
+	return nil
+}
+
+// checkName refuses what could make a name read as something else on the pages
+// that show it: control characters, line breaks, and bidirectional overrides.
+func checkName(name string) error {
+	switch {
+	case !utf8.ValidString(name):
+		return errors.New("is not UTF-8")
+	case utf8.RuneCountInString(name) > maxName:
+		return fmt.Errorf("has more than %d characters: shorten it", maxName)
+	}
+	for _, r := range name {
+		if !unicode.IsPrint(r) {
+			return fmt.Errorf("has the invisible character %U: remove it", r)
+		}
+	}
+	return nil
+}
+
+// orDefault returns list without repetitions, or fallback for an empty one.
+// It never shares memory with either.
+func orDefault(list, fallback []string) []string {
+	if len(list) == 0 {
+		return slices.Clone(fallback)
+	}
+	var unique []string
+	for _, item := range list {
+		if !slices.Contains(unique, item) {
+			unique = append(unique, item)
+		}
+	}
+	return unique
+}
+
+func shorten(text string) string {
+	if len(text) > 120 {
+		return text[:120] + "…"
+	}
+	return text
+}

@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"near-idp/internal/idp"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// clientColumns reads a client with the hashes of its live secrets.
+const clientColumns = `
+	SELECT c.id, c.managed_by, c.metadata, c.disabled_at IS NOT NULL, c.created_at, c.updated_at,
+	       ARRAY(SELECT s.hash
+	             FROM client_secrets s
+	             WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())
+	             ORDER BY s.created_at DESC)
+	FROM clients c`
+
+func scanClient(row pgx.CollectableRow) (idp.Client, error) {
+	var c, columns idp.Client
+	var metadata []byte
+	if err := row.Scan(&columns.ID, &columns.ManagedBy, &metadata, &columns.Disabled,
+		&columns.CreatedAt, &columns.UpdatedAt, &columns.SecretHashes); err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(metadata, &c); err != nil {
+		return c, fmt.Errorf("metadata of client %q: %w", columns.ID, err)
+	}
+	c.ID, c.ManagedBy, c.Disabled = columns.ID, columns.ManagedBy, columns.Disabled
+	c.CreatedAt, c.UpdatedAt, c.SecretHashes = columns.CreatedAt, columns.UpdatedAt, columns.SecretHashes
+	return c, nil
+}
+
+// clientMetadata is what the column metadata holds: the fields that have no
+// column of their own.
+func clientMetadata(c idp.Client) ([]byte, error) {
+	c.ID, c.ManagedBy, c.Disabled = "", "", false
+	c.CreatedAt, c.UpdatedAt = time.Time{}, time.Time{}
+	metadata, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("metadata of client: %w", err)
+	}
+	return metadata, nil
+}
+
+// Clients returns every client, ordered by id, disabled ones too.
+func (s *Store) Clients(ctx context.Context) ([]idp.Client, error) {
+	rows, err := s.db.Query(ctx, clientColumns+` ORDER BY c.id`)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := pgx.CollectRows(rows, scanClient)
+	return list, translate(err)
+}
+
+// Client returns one client, or idp.ErrNotFound.
+func (s *Store) Client(ctx context.Context, id string) (idp.Client, error) {
+	rows, err := s.db.Query(ctx, clientColumns+` WHERE c.id = $1`, id)
+	if err != nil {
+		return idp.Client{}, translate(err)
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, scanClient)
+	return c, translate(err)
+}
+
+// CreateClient stores a client and, unless hash is nil, its first secret. It is
+// idp.ErrConflict if the id is taken.
+func (s *Store) CreateClient(ctx context.Context, c idp.Client, hash []byte) error {
+	metadata, err := clientMetadata(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `
+		WITH created AS (
+			INSERT INTO clients (id, managed_by, metadata, disabled_at)
+			VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)
+			RETURNING id
+		)
+		INSERT INTO client_secrets (id, client_id, hash)
+		SELECT gen_random_uuid()::text, id, $5
+		FROM created
+		WHERE $5::bytea IS NOT NULL`,
+		c.ID, c.ManagedBy, metadata, c.Disabled, hash)
+	return translate(err)
+}
+
+// UpdateClient replaces the client with c's id, owner and UpdatedAt. It is
+// idp.ErrConflict if there is none, so that no change is lost to another.
+func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
+	metadata, err := clientMetadata(c)
+	if err != nil {
+		return err
+	}
+	tag, err := s.db.Exec(ctx, `
+		UPDATE clients
+		SET metadata = $4,
+		    disabled_at = CASE WHEN $5 THEN COALESCE(disabled_at, now()) END,
+		    updated_at = clock_timestamp()
+		WHERE id = $1 AND managed_by = $2 AND updated_at = $3`,
+		c.ID, c.ManagedBy, c.UpdatedAt, metadata, c.Disabled)
+	if err == nil && tag.RowsAffected() == 0 {
+		return idp.ErrConflict
+	}
+	return translate(err)
+}
+
+// DeleteClient deletes the client with this id and owner together with its
+// secrets, or returns idp.ErrNotFound.
+func (s *Store) DeleteClient(ctx context.Context, id, managedBy string) error {
+	tag, err := s.db.Exec(ctx, `
+		DELETE FROM clients
+		WHERE id = $1 AND managed_by = $2`,
+		id, managedBy)
+	return affected(tag.RowsAffected(), err)
+}
+
+// AddClientSecret adds a secret to a client; a zero expires means never. It is
+// idp.ErrNotFound if there is no such client.
+func (s *Store) AddClientSecret(ctx context.Context, clientID, secretID string, hash []byte, expires time.Time) error {
+	tag, err := s.db.Exec(ctx, `
+		INSERT INTO client_secrets (id, client_id, hash, expires_at)
+		SELECT $2, id, $3, $4
+		FROM clients
+		WHERE id = $1`,
+		clientID, secretID, hash, orNull(expires))
+	return affected(tag.RowsAffected(), err)
+}
+
+// DeleteClientSecret deletes a secret, or returns idp.ErrNotFound.
+func (s *Store) DeleteClientSecret(ctx context.Context, clientID, secretID string) error {
+	tag, err := s.db.Exec(ctx, `
+		DELETE FROM client_secrets
+		WHERE client_id = $1 AND id = $2`,
+		clientID, secretID)
+	return affected(tag.RowsAffected(), err)
+}
+
+// affected turns a statement that changed nothing into idp.ErrNotFound.
+func affected(rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return idp.ErrNotFound
+	}
+	return translate(err)
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// ApplyClients makes the clients that the configuration owns be exactly these,
+// each with at most one secret hash. Others of its clients are disabled, and
+// deleted 30 days later. It is idp.ErrConflict, naming the ids, and changes nothing, if
+// somebody else owns one of the ids.
+func (s *Store) ApplyClients(ctx context.Context, configured []idp.Client) error {
+	batch, ids, err := applyBatch(configured)
+	if err != nil {
+		return err
+	}
+	return translate(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		// Replicas that start together apply the same file one after the other.
+		if _, err := tx.Exec(ctx, `LOCK TABLE clients IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		var foreign []string
+		if err := tx.QueryRow(ctx, `
+			SELECT COALESCE(array_agg(id ORDER BY id), '{}')
+			FROM clients
+			WHERE id = ANY($1) AND managed_by <> 'config'`,
+			ids).Scan(&foreign); err != nil {
+			return err
+		}
+		if len(foreign) > 0 {
+			return fmt.Errorf("%w: client_id %s", idp.ErrConflict, strings.Join(foreign, ", "))
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	}))
+}
+
+// applyBatch touches only rows that differ, so that a restart writes nothing.
+func applyBatch(configured []idp.Client) (*pgx.Batch, []string, error) {
+	batch, ids := &pgx.Batch{}, []string{}
+	for _, c := range configured {
+		metadata, err := clientMetadata(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, c.ID)
+		batch.Queue(`
+			INSERT INTO clients (id, managed_by, metadata)
+			VALUES ($1, 'config', $2)
+			ON CONFLICT (id) DO UPDATE
+			SET metadata = EXCLUDED.metadata, disabled_at = NULL, updated_at = now()
+			WHERE clients.metadata <> EXCLUDED.metadata OR clients.disabled_at IS NOT NULL`,
+			c.ID, metadata)
+		var hash []byte
+		if len(c.SecretHashes) > 0 {
+			hash = c.SecretHashes[0]
+		}
+		batch.Queue(`
+			DELETE FROM client_secrets
+			WHERE id = 'config:' || $1 AND hash IS DISTINCT FROM $2`,
+			c.ID, hash)
+		batch.Queue(`
+			INSERT INTO client_secrets (id, client_id, hash)
+			SELECT 'config:' || $1, $1, $2
+			WHERE $2::bytea IS NOT NULL
+			ON CONFLICT (id) DO NOTHING`,
+			c.ID, hash)
+	}
+	batch.Queue(`
+		UPDATE clients
+		SET disabled_at = now(), updated_at = now()
+		WHERE managed_by = 'config' AND disabled_at IS NULL AND id <> ALL($1)`,
+		ids)
+	batch.Queue(`
+		DELETE FROM clients
+		WHERE managed_by = 'config' AND disabled_at < now() - interval '30 days'`)
+	return batch, ids, nil
+}
