@@ -113,10 +113,10 @@ const day = 24 * time.Hour
 // safe: RFC 9700 wants short codes and short access tokens.
 func checkLifetimes(p *problems, key string, l idp.Lifetimes) {
 	checkRange(p, key+".code", l.Code, time.Second, 10*time.Minute)
-	checkRange(p, key+".access_token", l.AccessToken, time.Minute, day)
-	checkRange(p, key+".id_token", l.IDToken, time.Minute, day)
-	checkRange(p, key+".refresh_idle", l.RefreshIdle, time.Minute, 3650*day)
-	checkRange(p, key+".refresh_absolute", l.RefreshAbsolute, time.Minute, 3650*day)
+	checkRange(p, key+".access_token", l.AccessToken, time.Second, day)
+	checkRange(p, key+".id_token", l.IDToken, time.Second, day)
+	checkRange(p, key+".refresh_idle", l.RefreshIdle, time.Second, 366*day)
+	checkRange(p, key+".refresh_absolute", l.RefreshAbsolute, time.Second, 366*day)
 	checkRange(p, key+".refresh_grace", l.RefreshGrace, time.Second, time.Minute)
 	if l.IDToken < l.AccessToken {
 		p.add(key+".id_token", "%s is less than access_token, %s: an ID token must not expire before its access token", l.IDToken, l.AccessToken)

@@ -45,6 +45,17 @@ type Config struct {
 
 	// Warnings are sentences about what works but should be looked at.
 	Warnings []string `yaml:"-"`
+
+	places *problems // where each key stands in the file
+}
+
+// Where returns the place of a key, written as in "clients[0].client_id", for an
+// error about its value: "config.yaml:12: clients[0].client_id".
+func (c *Config) Where(key string) string {
+	if c.places == nil {
+		return key
+	}
+	return c.places.where(c.places.line(key)) + ": " + key
 }
 
 // Listen says where the provider accepts connections.
@@ -127,8 +138,7 @@ type Lifetimes struct {
 // A Client is a relying party with its secret.
 type Client struct {
 	idp.Client `yaml:",inline"`
-	// Secret is required for confidential clients and refused for public ones:
-	// 32 to 256 characters of A-Z a-z 0-9 _ -.
+	// Secret is required for confidential clients and refused for public ones.
 	Secret idp.Secret `yaml:"secret,omitempty"`
 }
 

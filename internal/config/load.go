@@ -71,6 +71,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 func parse(name string, data []byte, env func(string) (string, bool)) (c *Config, inlineSecret bool, err error) {
 	p := &problems{file: name, lines: map[string]int{}}
 	c = Default(env)
+	c.places = p
 	root, err := document(data)
 	if err != nil {
 		return nil, false, fmt.Errorf("%s%w", name, err)

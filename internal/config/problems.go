@@ -50,15 +50,18 @@ func (p *problems) err() error {
 	slices.SortStableFunc(p.found, func(a, b problem) int { return a.line - b.line })
 	var all []error
 	for _, f := range p.found {
-		where := p.file
-		if f.line > 0 {
-			where = fmt.Sprintf("%s:%d", p.file, f.line)
-		}
 		if f.key == "" {
-			all = append(all, fmt.Errorf("%s: %w", where, f.err))
+			all = append(all, fmt.Errorf("%s: %w", p.where(f.line), f.err))
 		} else {
-			all = append(all, fmt.Errorf("%s: %s: %w", where, f.key, f.err))
+			all = append(all, fmt.Errorf("%s: %s: %w", p.where(f.line), f.key, f.err))
 		}
 	}
 	return errors.Join(all...)
+}
+
+func (p *problems) where(line int) string {
+	if line == 0 {
+		return p.file
+	}
+	return fmt.Sprintf("%s:%d", p.file, line)
 }
