@@ -1,0 +1,198 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/internal/oauth"
+	"near-idp/web/templates"
+)
+
+const (
+	testIssuer = "https://id.example.com"
+	testOrigin = "https://app.example.com"
+	callback   = testOrigin + "/cb"
+	browserA   = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	testID     = "LOGIN1"
+)
+
+var testNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+var testClient = &idp.Client{ID: "app", Name: "Example App", RedirectURIs: []string{callback}}
+
+// A fakeBackend stands for login, oauth and clients where a test is about HTTP
+// alone. The flows themselves run against the real ones in flow_test.go.
+type fakeBackend struct {
+	login     *idp.Login
+	began     login.Request
+	answered  login.Answer
+	findErr   error
+	verifyErr error
+	outcome   *login.Outcome
+	authErr   error
+	tokenErr  error
+	infoErr   error
+	respErr   error
+	panics    bool
+	form      url.Values
+	tokenForm url.Values
+	bearer    string
+}
+
+func (f *fakeBackend) Begin(_ context.Context, req login.Request) (*idp.Login, error) {
+	f.began = req
+	return f.login, nil
+}
+
+func (f *fakeBackend) Find(_ context.Context, _, browser string) (*idp.Login, error) {
+	if f.findErr == nil && f.login.BrowserHash != nil && browser != browserA {
+		return nil, &login.Refusal{Reason: login.WrongBrowser}
+	}
+	return f.login, f.findErr
+}
+
+func (f *fakeBackend) FindByToken(ctx context.Context, _, browser string) (*idp.Login, error) {
+	return f.Find(ctx, "", browser)
+}
+
+func (f *fakeBackend) FindByNonce(ctx context.Context, _ [32]byte, browser string) (*idp.Login, error) {
+	return f.Find(ctx, "", browser)
+}
+
+func (f *fakeBackend) Verify(_ context.Context, _ *idp.Login, a login.Answer) (*login.Outcome, error) {
+	f.answered = a
+	return f.outcome, f.verifyErr
+}
+
+func (f *fakeBackend) Renew(ctx context.Context, id, browser string) (*idp.Login, error) {
+	return f.Find(ctx, id, browser)
+}
+
+func (f *fakeBackend) Deny(ctx context.Context, id, browser string) (*idp.Login, error) {
+	return f.Find(ctx, id, browser)
+}
+
+func (f *fakeBackend) Authorize(_ context.Context, form url.Values) (*oauth.Request, error) {
+	if f.panics {
+		panic("a defect with a secret-free message")
+	}
+	f.form = form
+	if f.authErr != nil {
+		return nil, f.authErr
+	}
+	return &oauth.Request{Client: testClient, Params: form.Encode(), State: form.Get("state"), RedirectHost: "app.example.com"}, nil
+}
+
+func (f *fakeBackend) Response(context.Context, *idp.Login) (oauth.Response, error) {
+	return oauth.Response{RedirectTo: callback + "?code=C0DE", Code: "C0DE"}, f.respErr
+}
+
+func (f *fakeBackend) Token(_ context.Context, r *http.Request) (*oauth.TokenResponse, error) {
+	f.tokenForm = r.PostForm
+	return &oauth.TokenResponse{AccessToken: "T0KEN", TokenType: "Bearer"}, f.tokenErr
+}
+
+func (f *fakeBackend) UserInfo(_ context.Context, bearer string) (map[string]any, error) {
+	f.bearer = bearer
+	return map[string]any{"sub": "alice.testnet"}, f.infoErr
+}
+
+func (f *fakeBackend) Metadata() []byte { return []byte(`{"issuer":"` + testIssuer + `"}`) }
+func (f *fakeBackend) JWKS() []byte     { return []byte(`{"keys":[]}`) }
+
+func (f *fakeBackend) Client(_ context.Context, id string) (*idp.Client, error) {
+	if id != testClient.ID {
+		return nil, idp.ErrNotFound
+	}
+	return testClient, nil
+}
+
+func (f *fakeBackend) AllowsOrigin(origin string) bool {
+	return origin == testOrigin || origin == "https://other.example.com"
+}
+
+// A site is a server over a fakeBackend, and what it logged.
+type site struct {
+	*fakeBackend
+	handler http.Handler
+	log     *bytes.Buffer
+}
+
+func newSite(t *testing.T, change ...func(*Options)) *site {
+	t.Helper()
+	l := &idp.Login{
+		ID: testID, ClientID: "app", Params: url.Values{"redirect_uri": {callback}, "login_hint": {"alice.testnet"}}.Encode(),
+		Message: "Sign in to Example App.", Nonce: [32]byte{1, 2, 3}, Recipient: "id.example.com",
+		CallbackURL: testIssuer + "/login/" + testID + "/cb", State: "xyz", BrowserHash: []byte("A"),
+		CreatedAt: testNow, ExpiresAt: testNow.Add(5 * time.Minute),
+	}
+	f := &fakeBackend{login: l, outcome: &login.Outcome{
+		Login: l, Identity: idp.Identity{AccountID: "alice.testnet"}, SessionSecret: "S3SSION", SessionExpires: testNow.Add(time.Hour),
+	}}
+	var log bytes.Buffer
+	opts := Options{
+		Issuer: testIssuer, Brand: "Example ID", Network: "testnet",
+		Wallets: []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
+		Logins:  f, Protocol: f, Clients: f,
+		Ready:          func(context.Context) error { return nil },
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Log:            slog.New(slog.NewJSONHandler(&log, nil)),
+		Now:            func() time.Time { return testNow },
+	}
+	for _, c := range change {
+		c(&opts)
+	}
+	h, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{f, h, &log}
+}
+
+// An edit changes a request before it is sent.
+type edit func(*http.Request)
+
+func header(name, value string) edit {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func withCookie(r *http.Request) { r.Header.Set("Cookie", "__Host-idp_login="+browserA) }
+
+var (
+	asJSON   = header("Content-Type", "application/json")
+	asForm   = header("Content-Type", "application/x-www-form-urlencoded")
+	wantJSON = header("Accept", "application/json")
+	crossed  = header("Sec-Fetch-Site", "cross-site")
+)
+
+func (s *site) send(method, path, body string, edits ...edit) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body == "" {
+		r.Body = http.NoBody
+	}
+	for _, e := range edits {
+		e(r)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+func cookieNamed(w *httptest.ResponseRecorder, name string) *http.Cookie {
+	for _, c := range w.Result().Cookies() {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}

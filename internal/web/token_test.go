@@ -1,0 +1,71 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"near-idp/internal/oauth"
+)
+
+func TestTokenReadsTheBodyAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := s.send("POST", "/token?scope=admin", "grant_type=x&code=y", asForm)
+	if w.Code != 200 || s.tokenForm.Has("scope") || s.tokenForm.Get("code") != "y" {
+		t.Errorf("%d %v", w.Code, s.tokenForm)
+	}
+	if !strings.Contains(w.Body.String(), `"access_token":"T0KEN"`) || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("%s", w.Body)
+	}
+	for _, query := range []string{"client_secret=x", "code=x", "refresh_token=x", "grant_type=x", "code_verifier=x", "client_assertion=x", "a=%zz"} {
+		if w := s.send("POST", "/token?"+query, "grant_type=x", asForm); w.Code != 400 || !strings.Contains(w.Body.String(), `"invalid_request"`) {
+			t.Errorf("%s in the URL: %d %s", query, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTokenErrorsAreThoseOfRFC6749(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.tokenErr = &oauth.Error{Status: 401, Code: "invalid_client", Description: "Client authentication failed.", Authenticate: `Basic realm="token"`}
+	w := s.send("POST", "/token", "grant_type=x", asForm)
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") != `Basic realm="token"` || w.Header().Get("Cache-Control") != "no-store" ||
+		w.Header().Get("Pragma") != "no-cache" || !strings.Contains(w.Body.String(), `"error":"invalid_client","error_description":"Client authentication failed."`) {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestUserInfoTakesTheTokenOnce(t *testing.T) {
+	t.Parallel()
+	const long = 20000
+	for _, tt := range []struct {
+		name, method, query, body string
+		authorization             []string
+		status                    int
+		authenticate              string
+	}{
+		{"header", "GET", "", "", []string{"Bearer T"}, 200, ""},
+		{"header by post", "POST", "", "", []string{"bearer  T"}, 200, ""},
+		{"form", "POST", "", "access_token=T", nil, 200, ""},
+		{"none", "GET", "", "", nil, 401, "Bearer"},
+		{"empty", "GET", "", "", []string{"Bearer "}, 401, "Bearer"},
+		{"form in a GET", "GET", "", "access_token=T", nil, 401, "Bearer"},
+		{"query", "GET", "?access_token=T", "", nil, 400, `Bearer error="invalid_request"`},
+		{"query beside the header", "GET", "?access_token=T", "", []string{"Bearer T"}, 400, `Bearer error="invalid_request"`},
+		{"header and form", "POST", "", "access_token=T", []string{"Bearer T"}, 400, `Bearer error="invalid_request"`},
+		{"twice in the form", "POST", "", "access_token=T&access_token=T", nil, 400, `Bearer error="invalid_request"`},
+		{"two headers", "GET", "", "", []string{"Bearer T", "Bearer U"}, 400, `Bearer error="invalid_request"`},
+		{"basic", "GET", "", "", []string{"Basic dDp0"}, 401, `Bearer error="invalid_token"`},
+		{"far too long", "GET", "", "", []string{"Bearer " + strings.Repeat("x", long)}, 401, `Bearer error="invalid_token"`},
+	} {
+		s := newSite(t)
+		w := s.send(tt.method, "/userinfo"+tt.query, tt.body, asForm, func(r *http.Request) { r.Header["Authorization"] = tt.authorization })
+		if w.Code != tt.status || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), tt.authenticate) {
+			t.Errorf("%s: %d %q", tt.name, w.Code, w.Header().Get("WWW-Authenticate"))
+		}
+		if tt.status == 200 && s.bearer != "T" {
+			t.Errorf("%s: token %q", tt.name, s.bearer)
+		}
+	}
+}
