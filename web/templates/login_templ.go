@@ -209,7 +209,7 @@ func LoginPage(l Login) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, o := range loginOutcomes(l) {
-				templ_7745c5c3_Err = outcomePanel(o, o.ID == l.Panel, l.RequestID).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = outcomePanel(o, o.ID == l.Panel).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -2,27 +2,27 @@
 
 import { lastWallet } from "./memory";
 import { main, show } from "./panels";
-import { depart, verify } from "./verify";
+import { depart, verify, type Handover } from "./verify";
 
 // Some wallets use the query. The fragment wins: it is the specified place.
 const answer = new URLSearchParams(location.hash.length > 1 ? location.hash.slice(1) : location.search);
 // At once, so that the signature is in no history, bookmark or screenshot.
 history.replaceState(null, "", location.pathname);
 
+// In a window that the login page opened, that page goes on and this one closes. It is
+// asked while the server checks, so nobody waits for it.
 const channel = new BroadcastChannel("login:" + main.dataset.login);
+const awaited = new Promise<boolean>((resolve) => {
+  channel.addEventListener("message", ({ data: said }: MessageEvent<Handover>) => said.here && resolve(true));
+  setTimeout(resolve, 250, false);
+});
+channel.postMessage({ asks: true } satisfies Handover);
 
-/**
- * In a window that the login page opened, that page goes on and this one closes.
- * If nobody takes over within half a second, this one goes on itself.
- */
-function go(to: string): void {
-  if (menubar.visible) return depart(to);
-  const alone = setTimeout(() => depart(to), 500);
-  channel.addEventListener("message", () => {
-    clearTimeout(alone);
-    close();
-  });
-  channel.postMessage(to);
+async function go(to: string): Promise<void> {
+  if (!(await awaited)) return depart(to);
+  channel.postMessage({ to } satisfies Handover);
+  close();
+  show("success", { text: "Continue in the window where you started." });
 }
 
 const signature = answer.get("signature");
@@ -37,7 +37,7 @@ if (signature) {
       ...(state !== null && { state }),
     },
     lastWallet() || "redirect",
-    go,
+    (to) => void go(to),
   );
 } else if (answer.has("error") || answer.has("accountId")) {
   show("rejected");

@@ -4,7 +4,7 @@ import { failure, unbase64, type Challenge, type Proof } from "./codec";
 import { discover, injected, installed, type Announcement } from "./injected";
 import { lastWallet, rememberWallet } from "./memory";
 import { all, main, one, onAct, panel, show, showing } from "./panels";
-import { depart, verify } from "./verify";
+import { depart, verify, type Handover } from "./verify";
 import { intear, meteor, signMessage, signMessageURL } from "./web-wallets";
 
 const data = main.dataset as Record<string, string>;
@@ -151,13 +151,14 @@ onAct("copy", (b) => {
   void navigator.clipboard?.writeText(one("[data-command]").textContent!).then(copied, () => {});
 });
 
-// A wallet that lost its opener answers at the callback, in its own window: it hands the result over here.
+// A wallet that lost its opener answers at the callback, in its own window, which hands the result over here.
 const channel = new BroadcastChannel("login:" + data.login);
-channel.addEventListener("message", (e) => {
-  if (typeof e.data !== "string" || !e.data) return;
+channel.addEventListener("message", ({ data: said }: MessageEvent<Handover>) => {
+  if (!chosen) return; // another tab of this login, which opened no window
+  if (said.asks) channel.postMessage({ here: true } satisfies Handover);
+  if (!said.to) return;
   attempt?.abort();
-  channel.postMessage("");
-  depart(e.data);
+  depart(said.to);
 });
 
 // Back from a wallet that took this window's place.

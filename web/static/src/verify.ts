@@ -3,6 +3,13 @@
 import type { Proof } from "./codec";
 import { main, one, onAct, panel, panelFor, show } from "./panels";
 
+/** What the callback page in a wallet's window and the login page that opened it say to each other. */
+export interface Handover {
+  asks?: true;
+  here?: true;
+  to?: string;
+}
+
 let kept = "";
 let leave: (to: string) => void;
 
