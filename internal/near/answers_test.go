@@ -93,6 +93,7 @@ func TestHostileJSONIsNoAnswer(t *testing.T) {
 		"other version":         `{"jsonrpc":"1.0","id":"1","result":` + result + `}`,
 		"array":                 `[{"jsonrpc":"2.0","id":"1","result":` + result + `}]`,
 		"result as text":        `{"jsonrpc":"2.0","id":"1","result":"FullAccess"}`,
+		"height zero":           `{"jsonrpc":"2.0","id":"1","result":` + strings.Replace(result, ":5", ":0", 1) + `}`,
 		"height as text":        `{"jsonrpc":"2.0","id":"1","result":` + strings.Replace(result, ":5", `:"5"`, 1) + `}`,
 		"hash not base58":       `{"jsonrpc":"2.0","id":"1","result":` + strings.Replace(result, "7KwK", "0000", 1) + `}`,
 		"no nonce":              `{"jsonrpc":"2.0","id":"1","result":` + strings.Replace(result, `"nonce":1,`, "", 1) + `}`,

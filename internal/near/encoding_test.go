@@ -153,10 +153,10 @@ func FuzzPayload(f *testing.F) {
 func TestLongInputIsRefusedBeforeDecoding(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("1", 1<<20)
-	if _, err := ParsePublicKey("ed25519:" + long); !errors.Is(err, ErrInvalidPublicKey) || len(err.Error()) > 400 {
+	if _, err := ParsePublicKey("ed25519:" + long); !errors.Is(err, ErrInvalidPublicKey) || !strings.Contains(err.Error(), "at most 44") || len(err.Error()) > 400 {
 		t.Errorf("key: %v", err)
 	}
-	if _, err := ParseSignature("ed25519:" + long); !errors.Is(err, ErrInvalidSignature) || len(err.Error()) > 400 {
+	if _, err := ParseSignature("ed25519:" + long); !errors.Is(err, ErrInvalidSignature) || !strings.Contains(err.Error(), "at most 88") || len(err.Error()) > 400 {
 		t.Errorf("signature: %v", err)
 	}
 	if _, err := ParseSignature(long); !errors.Is(err, ErrInvalidSignature) {

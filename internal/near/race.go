@@ -75,7 +75,7 @@ func (r *race) launch(ctx context.Context) {
 		p := r.queue[0]
 		r.queue = r.queue[1:]
 		if !p.breaker.admit(r.c.now()) {
-			r.failures = append(r.failures, failure{p, errCircuitOpen})
+			r.note(p, errCircuitOpen)
 			continue
 		}
 		r.flying++
@@ -91,7 +91,7 @@ func (r *race) launch(ctx context.Context) {
 func (r *race) take(ctx context.Context, got result) (view, bool) {
 	r.flying--
 	if got.err != nil {
-		r.failures = append(r.failures, failure{got.provider, got.err})
+		r.note(got.provider, got.err)
 		if !r.second && passing(got.err) {
 			r.again = append(r.again, got.provider)
 		}
@@ -103,11 +103,22 @@ func (r *race) take(ctx context.Context, got result) (view, bool) {
 	if missing <= 0 {
 		return got.view, true
 	}
-	r.failures = append(r.failures, failure{got.provider, fmt.Errorf("says %s, which too few confirm", got.view.verdict)})
+	r.note(got.provider, fmt.Errorf("says %s, which too few confirm", got.view.verdict))
 	if r.flying < missing {
 		r.launch(ctx)
 	}
 	return view{}, false
+}
+
+// note keeps the latest reason of each provider.
+func (r *race) note(p *provider, err error) {
+	for i := range r.failures {
+		if r.failures[i].provider == p {
+			r.failures[i].err = err
+			return
+		}
+	}
+	r.failures = append(r.failures, failure{p, err})
 }
 
 // retry starts the second pass after a pause. It reports whether anything is

@@ -44,7 +44,7 @@ func TestNextProviderIsAskedWhenOneFails(t *testing.T) {
 			t.Parallel()
 			chains, urls, w := threeChains(t)
 			chains[0].SetMode(mode)
-			client := newTestClient(t, Options{TryTimeout: 100 * time.Millisecond, HedgeDelay: time.Minute}, urls...)
+			client := newTestClient(t, Options{TryTimeout: 500 * time.Millisecond, HedgeDelay: time.Minute}, urls...)
 			wantStatus(t, client, w, Authorised)
 			if chains[2].Requests() != 0 {
 				t.Error("the third provider was asked too")
@@ -74,7 +74,7 @@ func TestSlowProviderIsHedged(t *testing.T) {
 	for range 3 {
 		wantStatus(t, client, w, Authorised)
 	}
-	if took := time.Since(started); took > 1500*time.Millisecond {
+	if took := time.Since(started); took > 4*time.Second {
 		t.Errorf("three hedged checks took %s", took)
 	}
 	// Having kept three logins waiting, it is left out.
@@ -102,9 +102,9 @@ func TestErrorListsEveryProvider(t *testing.T) {
 	chains[1].SetMode(neartest.WrongChain)
 	chains[2].SetMode(neartest.Stale)
 	text := wantCannotTell(t, newTestClient(t, Options{}, urls...), w).Error()
-	for _, want := range append([]string{"HTTP 500", `serves chain "mainnet-other"`, "10m0s old"}, hosts(urls)...) {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in %s", want, text)
+	for _, want := range append([]string{"HTTP 500", `serves chain "mainnet-other"`, "s old, at most 1m0s"}, hosts(urls)...) {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%q is not once in %s", want, text)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestBudgetEndsTheQuestion(t *testing.T) {
 	client := newTestClient(t, Options{Budget: 60 * time.Millisecond, HedgeDelay: 10 * time.Millisecond}, urls...)
 	started := time.Now()
 	text := wantCannotTell(t, client, w).Error()
-	if took := time.Since(started); took > time.Second {
+	if took := time.Since(started); took > 1500*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
 	if !strings.Contains(text, "no answer in time") {
@@ -170,58 +170,6 @@ func TestRateLimitedProviderIsNotAskedAgain(t *testing.T) {
 	err := wantCannotTell(t, newTestClient(t, Options{}, url), neartest.NewWallet("alice.near"))
 	if got := chain.RequestsByKind()["view_access_key"]; got != 1 || !strings.Contains(err.Error(), "429") {
 		t.Errorf("asked %d times: %v", got, err)
-	}
-}
-
-func TestBreakerLeavesAFailingProviderOutThenProbes(t *testing.T) {
-	t.Parallel()
-	clock := newClock()
-	chains, urls, w := threeChains(t)
-	for _, chain := range chains {
-		chain.SetClock(clock.now)
-	}
-	chains[0].SetMode(neartest.Down500)
-	client := newTestClient(t, Options{Now: clock.now, CacheTTL: -1, HedgeDelay: time.Minute}, urls...)
-	asked := func() int { return chains[0].RequestsByKind()["view_access_key"] }
-	for range 5 {
-		wantStatus(t, client, w, Authorised)
-	}
-	if asked() != 3 {
-		t.Errorf("the failing provider was asked %d times, the breaker opens after 3", asked())
-	}
-	clock.advance(10 * time.Second)
-	wantStatus(t, client, w, Authorised)
-	wantStatus(t, client, w, Authorised)
-	if asked() != 4 {
-		t.Errorf("after the pause it was asked %d times, want one probe", asked()-3)
-	}
-	clock.advance(10 * time.Second)
-	chains[0].SetMode(neartest.OK)
-	wantStatus(t, client, w, Authorised)
-	wantStatus(t, client, w, Authorised)
-	if asked() != 6 {
-		t.Errorf("after its recovery it was asked %d times, want 2", asked()-4)
-	}
-}
-
-// With every breaker open an outage costs the user no wait and the providers no
-// request.
-func TestOpenBreakersFailFast(t *testing.T) {
-	t.Parallel()
-	clock := newClock()
-	chain, url := newChain(t)
-	chain.SetClock(clock.now)
-	chain.SetMode(neartest.Down500)
-	client := newTestClient(t, Options{Now: clock.now}, url)
-	w := neartest.NewWallet("alice.near")
-	wantCannotTell(t, client, w)
-	wantCannotTell(t, client, w)
-	before := chain.Requests()
-	if err := wantCannotTell(t, client, w); !strings.Contains(err.Error(), errCircuitOpen.Error()) {
-		t.Errorf("error = %v", err)
-	}
-	if chain.Requests() != before {
-		t.Error("a request was sent")
 	}
 }
 
