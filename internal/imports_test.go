@@ -1,0 +1,81 @@
+package internal
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ours is the dependency diagram: a package may import those listed after it
+// and no other of ours. cmd/idp joins everything and is not listed.
+var ours = map[string]string{
+	"internal/idp":      "",
+	"internal/near":     "",
+	"internal/localpg":  "",
+	"internal/config":   "internal/idp",
+	"internal/claims":   "internal/idp",
+	"internal/clients":  "internal/idp",
+	"internal/keyring":  "internal/idp",
+	"internal/login":    "internal/idp internal/near",
+	"internal/oauth":    "internal/idp",
+	"internal/postgres": "internal/idp migrations",
+	"internal/web":      "internal/idp internal/login internal/oauth web/templates web/static",
+	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",
+	"internal/neartest": "",
+	"internal/pgtest":   "internal/localpg internal/postgres migrations",
+	"internal/imports":  "",
+	"migrations":        "",
+	"web/static":        "",
+	"web/templates":     "",
+}
+
+// homes are the packages in which a library may be imported, so that each can
+// be replaced in one place.
+var homes = map[string]string{
+	"github.com/ory/fosite":           "internal/oauth",
+	"github.com/go-jose/go-jose":      "internal/keyring",
+	"github.com/jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
+	"github.com/pressly/goose":        "internal/postgres",
+	"github.com/mr-tron/base58":       "internal/near",
+	"github.com/a-h/templ":            "web/templates internal/web internal/demo",
+	"go.yaml.in/yaml":                 "internal/config internal/idp cmd/idp",
+	"github.com/coreos/go-oidc":       "internal/demo",
+	"golang.org/x/oauth2":             "internal/demo",
+	"github.com/chromedp":             "internal/browsertest",
+	"github.com/rogpeppe/go-internal": "",
+}
+
+// TestImportsFollowTheDiagram holds what ships, not the tests, to the diagram
+// of CONTRIBUTING.md.
+func TestImportsFollowTheDiagram(t *testing.T) {
+	const module = "near-idp/"
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		pkg := strings.TrimPrefix(imports[0], module)
+		allowed, listed := ours[pkg]
+		if !listed && !strings.HasPrefix(pkg, "cmd/") && pkg != "internal" {
+			t.Errorf("%s is not in the diagram: add it to CONTRIBUTING.md and to this test", pkg)
+		}
+		seen++
+		for _, imported := range imports[1:] {
+			own, isOurs := strings.CutPrefix(imported, module)
+			if isOurs && listed && !slices.Contains(strings.Fields(allowed), own) {
+				t.Errorf("%s must not import %s", pkg, own)
+			}
+			for library, home := range homes {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && !slices.Contains(strings.Fields(home), pkg) {
+					t.Errorf("%s must not import %s, which belongs to %q", pkg, imported, home)
+				}
+			}
+		}
+	}
+	if seen < len(ours)/2 {
+		t.Fatalf("go list named only %d packages", seen)
+	}
+}
