@@ -1,0 +1,230 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/pgtest"
+	"near-idp/internal/postgres"
+)
+
+func hashOf(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+func client(id, managedBy string) idp.Client {
+	return idp.Client{ID: id, ManagedBy: managedBy, Name: "Šifra 🔑", RedirectURIs: []string{"https://app.example.com/cb"}}
+}
+
+func mustRead(t *testing.T, store *postgres.Store, id string) idp.Client {
+	t.Helper()
+	c, err := store.Client(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClientComesBackAsItWasStored(t *testing.T) {
+	t.Parallel()
+	store := postgres.New(pgtest.New(t))
+	no := false
+	in := client("web", idp.ManagedByAPI)
+	in.RequirePKCE, in.FirstParty, in.Disabled = &no, true, true
+	in.GrantTypes, in.Scope, in.IDTokenSignedResponseAlg = []string{"authorization_code"}, "openid profile", "ES256"
+	in.TokenEndpointAuthMethod = idp.AuthSecretPost
+	in.Lifetimes = idp.Lifetimes{AccessToken: idp.Duration(5 * time.Minute), RefreshIdle: idp.Duration(48 * time.Hour)}
+	must(t, store.CreateClient(t.Context(), in, hashOf("s1")))
+	got := mustRead(t, store, "web")
+	if got.CreatedAt.IsZero() || !got.UpdatedAt.Equal(got.CreatedAt) {
+		t.Errorf("times %v, %v", got.CreatedAt, got.UpdatedAt)
+	}
+	in.CreatedAt, in.UpdatedAt, in.SecretHashes = got.CreatedAt, got.UpdatedAt, [][]byte{hashOf("s1")}
+	if !reflect.DeepEqual(got, in) {
+		t.Errorf("got  %+v\nwant %+v", got, in)
+	}
+	if list, err := store.Clients(t.Context()); err != nil || len(list) != 1 || !reflect.DeepEqual(list[0], got) {
+		t.Errorf("list %+v, %v", list, err)
+	}
+	if err := store.CreateClient(t.Context(), in, nil); !errors.Is(err, idp.ErrConflict) {
+		t.Errorf("second client of one id: %v", err)
+	}
+	if _, err := store.Client(t.Context(), "other"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("unknown client: %v", err)
+	}
+}
+
+func TestChangesNeedTheOwnerAndTheRowThatWasRead(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), postgres.New(pgtest.New(t))
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), nil))
+	first := mustRead(t, store, "web")
+	if len(first.SecretHashes) != 0 {
+		t.Errorf("a client without a secret has %d", len(first.SecretHashes))
+	}
+	stale := first
+	first.Name, first.Disabled = "New", true
+	must(t, store.UpdateClient(ctx, first))
+	if err := store.UpdateClient(ctx, stale); !errors.Is(err, idp.ErrConflict) {
+		t.Errorf("an update that would lose another: %v", err)
+	}
+	second := mustRead(t, store, "web")
+	if second.Name != "New" || !second.Disabled || !second.UpdatedAt.After(second.CreatedAt) {
+		t.Errorf("%+v", second)
+	}
+	second.ManagedBy = idp.ManagedByConfig
+	if err := store.UpdateClient(ctx, second); !errors.Is(err, idp.ErrConflict) {
+		t.Errorf("an update by another owner: %v", err)
+	}
+	if err := store.DeleteClient(ctx, "web", idp.ManagedByConfig); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a deletion by another owner: %v", err)
+	}
+	must(t, store.DeleteClient(ctx, "web", idp.ManagedByAPI))
+	if err := store.DeleteClient(ctx, "web", idp.ManagedByAPI); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a second deletion: %v", err)
+	}
+}
+
+func TestExpiredAndDeletedSecretsAreNotLive(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), postgres.New(pgtest.New(t))
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), hashOf("first")))
+	must(t, store.CreateClient(ctx, client("other", idp.ManagedByAPI), nil))
+	must(t, store.AddClientSecret(ctx, "web", "past", hashOf("past"), time.Now().Add(-time.Second)))
+	must(t, store.AddClientSecret(ctx, "web", "future", hashOf("future"), time.Now().Add(time.Hour)))
+	must(t, store.AddClientSecret(ctx, "web", "gone", hashOf("gone"), time.Time{}))
+	if err := store.DeleteClientSecret(ctx, "other", "gone"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a secret of another client was deleted: %v", err)
+	}
+	must(t, store.DeleteClientSecret(ctx, "web", "gone"))
+	want := [][]byte{hashOf("future"), hashOf("first")} // newest first
+	if got := mustRead(t, store, "web").SecretHashes; !reflect.DeepEqual(got, want) {
+		t.Errorf("live hashes %x, want %x", got, want)
+	}
+	if got := mustRead(t, store, "other").SecretHashes; len(got) != 0 {
+		t.Errorf("another client has them: %x", got)
+	}
+	if err := store.AddClientSecret(ctx, "none", "x", hashOf("x"), time.Time{}); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a secret for no client: %v", err)
+	}
+}
+
+func TestApplyClientsLeavesOtherOwnersAlone(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), postgres.New(pgtest.New(t))
+	must(t, store.CreateClient(ctx, client("mine", idp.ManagedByAPI), nil))
+	err := store.ApplyClients(ctx, []idp.Client{client("new", idp.ManagedByConfig), client("mine", idp.ManagedByConfig)})
+	if !errors.Is(err, idp.ErrConflict) {
+		t.Fatalf("an id of another owner: %v", err)
+	}
+	if list, _ := store.Clients(ctx); len(list) != 1 || list[0].ManagedBy != idp.ManagedByAPI {
+		t.Errorf("a refused configuration changed something: %+v", list)
+	}
+	must(t, store.ApplyClients(ctx, nil))
+	if mustRead(t, store, "mine").Disabled {
+		t.Error("an empty configuration disabled a client that it does not own")
+	}
+}
+
+func TestReplicasThatStartTogetherApplyOneConfiguration(t *testing.T) {
+	t.Parallel()
+	ctx, store := t.Context(), postgres.New(pgtest.New(t))
+	a, b := client("a", idp.ManagedByConfig), client("b", idp.ManagedByConfig)
+	a.SecretHashes = [][]byte{hashOf("a")}
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			list := []idp.Client{a, b}
+			if i%2 == 1 {
+				list = []idp.Client{b, a}
+			}
+			if err := store.ApplyClients(ctx, list); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	before := mustRead(t, store, "a")
+	if !reflect.DeepEqual(before.SecretHashes, a.SecretHashes) {
+		t.Errorf("secrets %x", before.SecretHashes)
+	}
+	must(t, store.ApplyClients(ctx, []idp.Client{a, b}))
+	if after := mustRead(t, store, "a"); !reflect.DeepEqual(before, after) {
+		t.Errorf("an unchanged configuration changed %+v to %+v", before, after)
+	}
+}
+
+func TestClientsOfTheConfigurationAreDeletedThirtyDaysAfterTheyLeftIt(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	ctx, store := t.Context(), postgres.New(pool)
+	must(t, store.ApplyClients(ctx, []idp.Client{client("left", idp.ManagedByConfig), client("longago", idp.ManagedByConfig)}))
+	must(t, store.ApplyClients(ctx, nil))
+	if _, err := pool.Exec(ctx, `UPDATE clients SET disabled_at = now() - interval '31 days' WHERE id = 'longago'`); err != nil {
+		t.Fatal(err)
+	}
+	must(t, store.ApplyClients(ctx, nil))
+	list, err := store.Clients(ctx)
+	if err != nil || len(list) != 1 || list[0].ID != "left" || !list[0].Disabled {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestEveryChangeIsNotified(t *testing.T) {
+	t.Parallel()
+	store := postgres.New(pgtest.New(t))
+	ctx, stop := context.WithCancel(t.Context())
+	tables := make(chan string, 100)
+	var watching sync.WaitGroup
+	watching.Go(func() { store.Watch(ctx, slog.New(slog.DiscardHandler), func(table string) { tables <- table }) })
+	defer watching.Wait()
+	defer stop()
+	expect := func(what, want string) {
+		t.Helper()
+		for timeout := time.After(10 * time.Second); ; {
+			select {
+			case got := <-tables:
+				if got == want {
+					return
+				}
+			case <-timeout:
+				t.Fatalf("%s: no notification of %q", what, want)
+			}
+		}
+	}
+	drain := func() {
+		for len(tables) > 0 {
+			<-tables
+		}
+	}
+	expect("connecting", "")
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), hashOf("s")))
+	expect("create", "clients")
+	drain()
+	c := mustRead(t, store, "web")
+	must(t, store.UpdateClient(ctx, c))
+	expect("update", "clients")
+	must(t, store.AddClientSecret(ctx, "web", "x", hashOf("x"), time.Time{}))
+	expect("add secret", "client_secrets")
+	must(t, store.DeleteClientSecret(ctx, "web", "x"))
+	expect("delete secret", "client_secrets")
+	must(t, store.DeleteClient(ctx, "web", idp.ManagedByAPI))
+	expect("delete", "clients")
+	must(t, store.AddSigningKey(ctx, idp.SigningKey{KID: "k", Alg: idp.ES256, Wrapped: []byte{1}}))
+	expect("add key", "signing_keys")
+}
