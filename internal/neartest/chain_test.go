@@ -141,7 +141,7 @@ func TestModes(t *testing.T) {
 		}
 	}
 	c.SetMode(Timeout)
-	client := http.Client{Timeout: 20 * time.Millisecond}
+	client := http.Client{Timeout: 300 * time.Millisecond}
 	if _, err := client.Post(server.URL, "application/json", strings.NewReader(`{}`)); err == nil {
 		t.Error("mode Timeout answered")
 	}
