@@ -70,8 +70,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
-		MatchRedirect: clients.MatchRedirect,
-		Profile:       claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
+		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
 	})
 	if err != nil {
 		return nil, err

@@ -124,7 +124,7 @@ func setup(t *testing.T) *env {
 	}
 	e.Provider, err = oauth.New(oauth.Options{
 		Issuer: issuer, Clients: e, Keys: keys, Store: e.store,
-		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect,
+		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
 		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
 	})
 	if err != nil {

@@ -59,6 +59,7 @@ type Options struct {
 	Lifetimes     idp.Lifetimes // of clients that set none
 	DefaultAlg    string        // of ID tokens of clients that name none
 	MatchRedirect func(registered []string, given string) bool
+	CheckSecret   func(c *idp.Client, given string) bool
 	// Profile returns the claims about a person that these scopes disclose.
 	Profile       func(who idp.Identity, scopes []string) map[string]any
 	Scopes        []string // that clients may be granted

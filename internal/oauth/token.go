@@ -119,7 +119,7 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request) (*idp.Clie
 		return client, nil
 	case client.TokenEndpointAuthMethod != "" && client.TokenEndpointAuthMethod != method:
 		return nil, fail(errors.New("client is registered for " + client.TokenEndpointAuthMethod + ", not " + method))
-	case !client.Authenticates(secret):
+	case !p.CheckSecret(client, secret):
 		return nil, fail(errors.New("wrong secret"))
 	}
 	return client, nil
