@@ -14,10 +14,8 @@ import (
 	"near-idp/internal/idp"
 )
 
-const (
-	missInterval = time.Second      // least time between reloads that unknown ids cause
-	staleAfter   = 30 * time.Second // how long a change can go unnoticed without a notification
-)
+// missInterval is the least time between reloads that unknown ids cause.
+const missInterval = time.Second
 
 // A Source reads the stored clients.
 type Source interface {
@@ -27,7 +25,8 @@ type Source interface {
 }
 
 // A Registry answers from memory which clients exist. It is safe for
-// concurrent use. Call Reload when the store reports a change, and Run beside it.
+// concurrent use. Call Reload when the store reports a change, and now and then
+// besides: notifications can be lost, and a secret expires without one.
 type Registry struct {
 	// Defaults fill in what clients leave out. Set them before the first use.
 	Defaults Defaults
@@ -145,20 +144,4 @@ func (r *Registry) view(stored []idp.Client) *view {
 		}
 	}
 	return v
-}
-
-// Run reloads now and then, in case a notification was lost, until ctx ends.
-func (r *Registry) Run(ctx context.Context) {
-	tick := time.NewTicker(staleAfter)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := r.Reload(ctx); err != nil && ctx.Err() == nil {
-				r.log.Warn("clients not refreshed", "err", err)
-			}
-		}
-	}
 }
