@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"near-idp/internal/idp"
+)
+
+func runClientList(ctx context.Context, args []string) error {
+	o := newOptions("client list", "", `
+Lists the registered applications, those of the configuration file included
+once "idp serve" has read it.
+
+Examples:
+  idp client list
+  idp client list -o json
+  idp client list --dev`)
+	t, out := o.targetFlags(), o.formatFlag()
+	if _, err := o.parse(args, 0, 0); err != nil {
+		return err
+	}
+	r, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	list, err := r.List(ctx)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []idp.Client{}
+	}
+	return out.print(list, func(w io.Writer) {
+		if len(list) == 0 {
+			fmt.Fprintln(w, "No application is registered. Register one with: idp client create")
+			return
+		}
+		fmt.Fprintln(w, "CLIENT_ID\tNAME\tTYPE\tMANAGED BY\tREDIRECT URIS")
+		for _, c := range list {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", shown(c.ID), shown(c.Name), kind(&c), c.ManagedBy, redirects(&c))
+		}
+	})
+}
+
+func runClientGet(ctx context.Context, args []string) error {
+	o := newOptions("client get", "ID", `
+Shows one application with every default filled in. Its secrets are stored as
+hashes and cannot be shown.
+
+Examples:
+  idp client get grafana
+  idp client get grafana -o json`)
+	t, out := o.targetFlags(), o.formatFlag()
+	id, err := o.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	r, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	c, err := r.Client(ctx, id[0])
+	if err != nil {
+		return suggestList(err)
+	}
+	return r.printClient(*out, c, "")
+}
+
+func runClientDelete(ctx context.Context, args []string) error {
+	o := newOptions("client delete", "ID", `
+Removes an application and its secrets. Nobody can sign in to it any more;
+tokens that it holds end with their lifetimes. It asks before it does so, and
+needs --yes where nobody can answer.
+
+Examples:
+  idp client delete grafana
+  idp client delete grafana --yes`)
+	t := o.targetFlags()
+	yes := o.Bool("yes", false, "do not ask")
+	id, err := o.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	r, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	c, err := r.Client(ctx, id[0])
+	if err != nil {
+		return suggestList(err)
+	}
+	if !*yes {
+		if err := confirm(o.Name(), &c); err != nil {
+			return err
+		}
+	}
+	if err := r.Delete(ctx, c.ID); err != nil {
+		return err
+	}
+	fmt.Printf("Client %s is deleted.\n", c.ID)
+	return nil
+}
+
+// confirm asks on the terminal for the id of the client that is to go.
+func confirm(command string, c *idp.Client) error {
+	if fi, err := os.Stdin.Stat(); err != nil || fi.Mode()&os.ModeCharDevice == 0 {
+		return usage(command, "standard input is no terminal to ask on: add --yes to delete %s", c.ID)
+	}
+	fmt.Fprintf(os.Stderr, "Nobody will be able to sign in to %s any more. Type %s to delete it: ", shown(c.DisplayName()), c.ID)
+	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 256)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if strings.TrimSpace(line) != c.ID {
+		return errors.New("not deleted: the answer was another")
+	}
+	return nil
+}
+
+func suggestList(err error) error {
+	if errors.Is(err, idp.ErrNotFound) {
+		return fmt.Errorf("%w; `idp client list` shows those that exist", err)
+	}
+	return err
+}
+
+// clientOutput is a client as a program reads it: the RFC 7591 fields and
+// what the relying party must be given with them.
+type clientOutput struct {
+	idp.Client
+	Secret       string `json:"client_secret,omitempty"` // of a new client alone
+	Issuer       string `json:"issuer,omitempty"`
+	DiscoveryURL string `json:"discovery_url,omitempty"`
+}
+
+// printClient shows one client, and its secret if that is not empty.
+func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) error {
+	full := clientOutput{c, string(secret), r.issuer, ""}
+	if r.issuer != "" {
+		full.DiscoveryURL = r.issuer + "/.well-known/openid-configuration"
+	}
+	return out.print(full, func(w io.Writer) {
+		row := func(key, value string) {
+			if value != "" {
+				fmt.Fprintf(w, "%s\t%s\n", key, value)
+			}
+		}
+		row("client_id", shown(c.ID))
+		if secret != "" {
+			row("client_secret", string(secret)+"  (shown this once)")
+		}
+		row("issuer", r.issuer)
+		row("discovery", full.DiscoveryURL)
+		row("name", shown(c.Name))
+		row("type", kind(&c))
+		for _, uri := range c.RedirectURIs {
+			row("redirect_uri", shown(uri))
+		}
+		row("scope", shown(c.Scope))
+		row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
+		row("signing alg", c.IDTokenSignedResponseAlg)
+		row("pkce", map[bool]string{true: "required", false: "NOT required"}[c.MustUsePKCE()])
+		row("first party", map[bool]string{true: "yes", false: "no"}[c.FirstParty])
+		l := c.Lifetimes
+		row("lifetimes", fmt.Sprintf("code %s, access token %s, ID token %s, refresh token %s idle, %s at most",
+			l.Code, l.AccessToken, l.IDToken, l.RefreshIdle, l.RefreshAbsolute))
+		row("managed by", c.ManagedBy)
+	})
+}
+
+// kind says in a word or two what sort of client it is.
+func kind(c *idp.Client) string {
+	word := "confidential"
+	if c.Public() {
+		word = "public"
+	}
+	if c.Disabled {
+		word += ", disabled"
+	}
+	return word
+}
+
+func redirects(c *idp.Client) string {
+	switch n := len(c.RedirectURIs); n {
+	case 0:
+		return ""
+	case 1:
+		return shown(c.RedirectURIs[0])
+	default:
+		return fmt.Sprintf("%s and %d more", shown(c.RedirectURIs[0]), n-1)
+	}
+}
+
+// shown keeps a stored text from steering the terminal or breaking the table.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"near-idp/internal/config"
+	"near-idp/internal/idp"
+)
+
+// metadataFlags are the flags of create and update that describe a client.
+type metadataFlags struct {
+	options      *options
+	name         *string
+	redirectURIs list
+	scope        *string
+	alg          *string
+	firstParty   *bool
+	noPKCE       *bool
+}
+
+func (o *options) metadataFlags() *metadataFlags {
+	m := &metadataFlags{options: o}
+	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
+	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
+	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
+	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256 or EdDSA (default: signing.default_alg)")
+	m.firstParty = o.Bool("first-party", false, "an application of your own")
+	m.noPKCE = o.Bool("danger-no-require-pkce", false, "accept requests without PKCE, for software that has none: a stolen code can then be used by whoever injects it")
+	return m
+}
+
+// check refuses an algorithm that the provider has no key for.
+func (m *metadataFlags) check(offered []string) error {
+	if !m.options.given("alg") || slices.Contains(offered, *m.alg) {
+		return nil
+	}
+	hint := ""
+	if near := config.Nearest(*m.alg, offered); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	}
+	return usage(m.options.Name(), "--alg %q is not one of signing.algs (%s)%s", *m.alg, strings.Join(offered, ", "), hint)
+}
+
+// apply sets what the command line gave and leaves the rest.
+func (m *metadataFlags) apply(c *idp.Client) {
+	m.options.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "name":
+			c.Name = *m.name
+		case "redirect-uri":
+			c.RedirectURIs = m.redirectURIs
+		case "scope":
+			c.Scope = *m.scope
+		case "alg":
+			c.IDTokenSignedResponseAlg = *m.alg
+		case "first-party":
+			c.FirstParty = *m.firstParty
+		case "danger-no-require-pkce":
+			required := !*m.noPKCE
+			c.RequirePKCE = &required
+		}
+	})
+}
+
+func runClientCreate(ctx context.Context, args []string) error {
+	o := newOptions("client create", "[NAME]", `
+Registers an application and prints what to paste into it: the issuer, the
+client_id and the secret. The secret is stored as a hash and shown this once.
+Without --id the id is made from the name.
+
+Examples:
+  idp client create Grafana --redirect-uri https://grafana.example.com/login/generic_oauth
+  idp client create "My App" --id app --public --redirect-uri https://app.example.com/callback
+  idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
+  idp client create Demo --dev --redirect-uri http://localhost:3000/callback -o json`)
+	m := o.metadataFlags()
+	id := o.String("id", "", "`ID` that it has in the protocol, the client_id (default: made from the name)")
+	public := o.Bool("public", false, "it cannot keep a secret: a single-page, mobile or desktop application")
+	secretFile := o.String("secret-file", "", "use the secret in this `FILE` (- for standard input) instead of a new one")
+	t, out := o.targetFlags(), o.formatFlag()
+	plain, err := o.parse(args, 0, 1)
+	if err != nil {
+		return err
+	}
+	c := idp.Client{ID: *id}
+	if *public {
+		c.TokenEndpointAuthMethod = idp.AuthNone
+	}
+	if len(plain) == 1 {
+		if c.Name = plain[0]; o.given("name") {
+			return usage(o.Name(), "the name is given twice: %q and --name", plain[0])
+		}
+	}
+	if c.ID == "" {
+		if c.ID = slug(c.Name + *m.name); c.ID == "" {
+			return usage(o.Name(), "give a name with letters or digits, or --id")
+		}
+	}
+	if *public && *secretFile != "" {
+		return usage(o.Name(), "--public and --secret-file exclude one another: a public client has no secret")
+	}
+	var chosen idp.Secret
+	if *secretFile != "" {
+		if chosen, err = readSecret(*secretFile); err != nil {
+			return err
+		}
+	}
+	r, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if err := m.check(r.algs); err != nil {
+		return err
+	}
+	m.apply(&c)
+	full, secret, err := r.Create(ctx, c, chosen)
+	if err != nil {
+		return err
+	}
+	if chosen != "" {
+		secret = "" // its owner has it
+	}
+	return r.printClient(*out, full, secret)
+}
+
+func runClientUpdate(ctx context.Context, args []string) error {
+	o := newOptions("client update", "ID", `
+Changes what the flags say and leaves the rest. --redirect-uri replaces all
+redirect URIs. The secret stays. Applications of the configuration file are
+changed there.
+
+Examples:
+  idp client update grafana --name "Grafana (EU)"
+  idp client update app --redirect-uri https://app.example.com/cb --redirect-uri https://beta.example.com/cb
+  idp client update legacy --danger-no-require-pkce
+  idp client update legacy --danger-no-require-pkce=false`)
+	m := o.metadataFlags()
+	t, out := o.targetFlags(), o.formatFlag()
+	id, err := o.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc([]string{"name", "redirect-uri", "scope", "alg", "first-party", "danger-no-require-pkce"}, o.given) {
+		return usage(o.Name(), "say what to change")
+	}
+	r, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if err := m.check(r.algs); err != nil {
+		return err
+	}
+	full, err := r.Update(ctx, id[0], m.apply)
+	if err != nil {
+		return suggestList(err)
+	}
+	return r.printClient(*out, full, "")
+}
+
+// readSecret reads a secret of the operator's choice from a file or, for "-",
+// from standard input. It is never an argument, which other users could see.
+func readSecret(path string) (idp.Secret, error) {
+	const most = 4096
+	in := os.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", fmt.Errorf("--secret-file: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err != nil {
+		return "", fmt.Errorf("--secret-file: %w", err)
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if secret == "" || len(data) > most {
+		return "", errors.New("--secret-file: write the secret on one line, 32 characters or more: openssl rand -hex 32")
+	}
+	return idp.Secret(secret), nil
+}
+
+// slug makes an id of a name: "My App (EU)" becomes "my-app-eu".
+func slug(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	id := b.String()
+	return strings.TrimRight(id[:min(len(id), 64)], "-")
+}

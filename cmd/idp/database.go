@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"near-idp/internal/clients"
+	"near-idp/internal/config"
+	"near-idp/internal/localpg"
+	"near-idp/internal/postgres"
+)
+
+// openStore opens the configured database: that of database.url, or else the
+// built-in PostgreSQL, the running one or one that close stops again.
+func openStore(ctx context.Context, cfg *config.Config) (store *postgres.Store, close func(), err error) {
+	url, stop := string(cfg.Database.URL), func() {}
+	if url == "" {
+		server, err := localpg.Open(ctx, localpg.Options{Dir: cfg.Database.DataDir})
+		if err != nil {
+			return nil, nil, err
+		}
+		url = server.DSN()
+		stop = func() {
+			if err := server.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, "idp: "+err.Error())
+			}
+		}
+	}
+	store, err = postgres.Open(ctx, postgres.Options{URL: url, MaxConns: min(cfg.Database.MaxConns, 4)})
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return store, func() { store.Close(); stop() }, nil
+}
+
+// requireSchema makes sure that the schema is up to date. The built-in
+// PostgreSQL is ours, so it is migrated; another one is its operator's.
+func requireSchema(ctx context.Context, cfg *config.Config, store *postgres.Store) error {
+	steps, err := store.Migrations(ctx)
+	if err != nil {
+		return err
+	}
+	missing := 0
+	for _, step := range steps {
+		if !step.Applied {
+			missing++
+		}
+	}
+	switch {
+	case missing == 0:
+		return nil
+	case cfg.Database.URL == "":
+		_, err = store.Migrate(ctx)
+		return err
+	}
+	return fmt.Errorf("the database lacks %d of %d migrations: run `idp migrate up`", missing, len(steps))
+}
+
+// A registry is the clients of one provider as the command line changes them.
+type registry struct {
+	clients.Service
+	issuer string   // "" if it is not known
+	algs   []string // on offer
+	close  func()
+}
+
+// A target says which provider a command is about.
+type target struct {
+	options *options
+	config  *string
+	dev     *bool
+}
+
+// targetFlags adds --config and --dev.
+func (o *options) targetFlags() target {
+	return target{o, configFlag(o), o.Bool("dev", false, "the instance of \"idp dev\" instead of a configured one")}
+}
+
+// open opens the target's database, with its schema up to date. The caller calls close.
+func (t target) open(ctx context.Context) (*registry, error) {
+	if *t.dev && *t.config != "" {
+		return nil, usage(t.options.Name(), "--dev and --config exclude one another")
+	}
+	cfg, err := t.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, close, err := openStore(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := requireSchema(ctx, cfg, store); err != nil {
+		close()
+		return nil, err
+	}
+	return &registry{clients.Service{Store: store, Defaults: clientDefaults(cfg)}, cfg.Issuer, cfg.Signing.Algs, close}, nil
+}
+
+func (t target) read(ctx context.Context) (*config.Config, error) {
+	if !*t.dev {
+		cfg, err := loadConfig(*t.config)
+		if errors.Is(err, os.ErrNotExist) && *t.config == "" {
+			err = fmt.Errorf("%w; for the instance of `idp dev` add --dev", err)
+		}
+		return cfg, err
+	}
+	dir := devDataDir(ctx)
+	if _, err := os.Stat(filepath.Join(dir, "data")); err != nil {
+		return nil, fmt.Errorf("there is no development instance in %s: run `idp dev` first (%w)", dir, err)
+	}
+	cfg := config.Default(os.LookupEnv)
+	cfg.Database.DataDir = dir
+	if issuer, err := os.ReadFile(filepath.Join(dir, devIssuerFile)); err == nil {
+		cfg.Issuer = strings.TrimSpace(string(issuer))
+	}
+	return cfg, nil
+}
+
+// devIssuerFile, in the directory of the development instance, holds its issuer
+// for the commands that print it.
+const devIssuerFile = "issuer"
+
+// devDataDir is the directory of the development instance: $IDP_DEV_DIR, else
+// the first of the user's cache directory, for root /var/lib/idp-dev, and the
+// temporary directory, in which PostgreSQL can run. As root it runs under
+// another account, which may not enter root's home.
+func devDataDir(ctx context.Context) string {
+	if dir := os.Getenv("IDP_DEV_DIR"); dir != "" {
+		return dir
+	}
+	var places []string
+	if cache, err := os.UserCacheDir(); err == nil {
+		places = append(places, filepath.Join(cache, "idp", "dev"))
+	}
+	if os.Geteuid() == 0 {
+		places = append(places, "/var/lib/idp-dev")
+	}
+	places = append(places, filepath.Join(os.TempDir(), "idp-dev-"+strconv.Itoa(os.Geteuid())))
+	for _, dir := range places {
+		if err := localpg.Reachable(ctx, dir); err == nil || errors.Is(err, localpg.ErrNotInstalled) {
+			return dir
+		}
+	}
+	return places[0] // starting there says what is wrong with it
+}

@@ -1,0 +1,175 @@
+// Command idp is an OAuth 2.0 and OpenID Connect provider whose users sign in
+// with their NEAR wallet.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"near-idp/internal/config"
+	"near-idp/internal/idp"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// version is set at build time: -ldflags "-X main.version=v1.2.3".
+var version = "dev"
+
+// A command is one entry of the command line, found by its one or two words.
+type command struct {
+	name    string
+	summary string
+	run     func(ctx context.Context, args []string) error
+}
+
+// commands in the order of the help.
+func commands() []command {
+	return []command{
+		{"serve", "run the provider", runServe},
+		{"dev", "try it on this machine: no wallet, no internet, no set-up", runDev},
+		{"migrate up", "bring the database schema up to date", runMigrateUp},
+		{"migrate status", "list the migrations and which are applied", runMigrateStatus},
+		{"migrate version", "print the number of the last migration applied", runMigrateVersion},
+		{"client create", "register an application and print its secret once", runClientCreate},
+		{"client list", "list the registered applications", runClientList},
+		{"client get", "show one application", runClientGet},
+		{"client update", "change an application", runClientUpdate},
+		{"client delete", "remove an application and its secrets", runClientDelete},
+		{"config validate", "check the configuration file", runConfigValidate},
+		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
+		{"healthcheck", "ask the running provider whether it is alive", runHealthcheck},
+		{"version", "print the version", runVersion},
+	}
+}
+
+// Exit codes, which scripts rely on.
+const (
+	exitFailure  = 1
+	exitUsage    = 2
+	exitNotFound = 3
+	exitConflict = 4
+	exitDenied   = 5
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	err := dispatch(ctx, args)
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "idp: "+strings.ReplaceAll(err.Error(), "\n", "\n     "))
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (strings.HasPrefix(pg.Code, "28") || pg.Code == "42501") {
+		return exitDenied // a wrong password or role, or a missing privilege
+	}
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, idp.ErrConflict):
+		return exitConflict
+	case errors.Is(err, fs.ErrPermission):
+		return exitDenied
+	}
+	return exitFailure
+}
+
+// dispatch runs the command that args begin with.
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		writeHelp(os.Stderr, "")
+		return usage("", "name a command")
+	}
+	if isHelp(args[0]) || args[0] == "help" && len(args) == 1 {
+		writeHelp(os.Stdout, "")
+		return nil
+	}
+	if args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
+	if args[0] == "--version" || args[0] == "-version" {
+		args = []string{"version"}
+	}
+	for _, words := range []int{2, 1} {
+		if len(args) < words {
+			continue
+		}
+		name := strings.Join(args[:words], " ")
+		for _, c := range commands() {
+			if c.name == name {
+				return c.run(ctx, args[words:])
+			}
+		}
+	}
+	if inGroup(args[0]) {
+		if len(args) > 1 && isHelp(args[1]) {
+			writeHelp(os.Stdout, args[0])
+			return nil
+		}
+		if len(args) == 1 {
+			writeHelp(os.Stderr, args[0])
+			return usage(args[0], "name one of its commands")
+		}
+		return unknownCommand(args[0] + " " + args[1])
+	}
+	return unknownCommand(args[0])
+}
+
+func isHelp(arg string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, arg) }
+
+// inGroup reports whether word is the first of two-word commands.
+func inGroup(word string) bool {
+	return slices.ContainsFunc(commands(), func(c command) bool { return strings.HasPrefix(c.name, word+" ") })
+}
+
+func unknownCommand(name string) error {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	if !strings.Contains(name, " ") {
+		names = append(names, "migrate", "client", "config", "help")
+	}
+	// What was typed is escaped: it may come from a script's variable.
+	if near := config.Nearest(name, names); near != "" {
+		return usage("", "unknown command %q; did you mean \"idp %s\"?", name, near)
+	}
+	return usage("", "unknown command %q", name)
+}
+
+// writeHelp lists the commands, or those of one group.
+func writeHelp(w io.Writer, group string) {
+	if group == "" {
+		fmt.Fprint(w, "idp signs people in with their NEAR wallet and speaks OAuth 2.0 and OpenID Connect.\n\n")
+	}
+	fmt.Fprintf(w, "Usage: idp %s [flags]\n\nCommands:\n", strings.TrimSpace(group+" COMMAND"))
+	for _, c := range commands() {
+		if group == "" || strings.HasPrefix(c.name, group+" ") {
+			fmt.Fprintf(w, "  %-16s %s\n", c.name, c.summary)
+		}
+	}
+	fmt.Fprintf(w, "\nHelp with one:  idp %s --help\n", strings.TrimSpace(group+" COMMAND"))
+	if group == "" {
+		fmt.Fprint(w, "Try it:         idp dev\n\n"+
+			"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, 5 denied.\n")
+	}
+}

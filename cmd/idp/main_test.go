@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"near-idp/internal/pgtest"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// tests stops the shared PostgreSQL server after the tests, before testscript exits.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int { return pgtest.Main(t.M) }
+
+func TestMain(m *testing.M) {
+	testscript.Main(tests{m}, map[string]func(){"idp": main})
+}
+
+// TestScripts runs testdata/*.txtar, each with a config.yaml in its directory, a
+// migrated database at $IDP_DATABASE_URL and an empty one at $EMPTY_DATABASE_URL.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("IDP_DATABASE_URL", pgtest.DSN(t))
+			env.Setenv("EMPTY_DATABASE_URL", pgtest.Empty(t))
+			env.Setenv("IDP_ENCRYPTION_KEY", strings.Repeat("k", 40))
+			env.Setenv("IDP_DEV_DIR", filepath.Join(env.WorkDir, "dev"))
+			// The account that PostgreSQL runs as, if this process is root, has to
+			// pass through.
+			for dir := env.WorkDir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+				if err := os.Chmod(dir, 0o711); err != nil {
+					return err
+				}
+			}
+			return os.WriteFile(filepath.Join(env.WorkDir, "config.yaml"), []byte(`issuer: https://id.example.com
+near: {network: testnet}
+database: {url: "${IDP_DATABASE_URL}"}
+encryption: {keys: ["${IDP_ENCRYPTION_KEY}"]}
+`), 0o600)
+		},
+	})
+}
+
+// expectCode is the script command "code N PROGRAM ARG…": like exec, but the
+// program must exit with N.
+func expectCode(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: code N PROGRAM ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("%s: %v, want exit status %s", strings.Join(args[1:], " "), err, args[0])
+	}
+}
+
+// Every command explains itself, with an example, and refuses what it does not know.
+func TestEveryCommandHasHelp(t *testing.T) {
+	for _, c := range commands() {
+		args := strings.Fields(c.name)
+		help := capture(t, append(args, "--help"), 0)
+		if !strings.Contains(help, "Usage: idp "+c.name) || !strings.Contains(help, "Example") {
+			t.Errorf("idp %s --help:\n%s", c.name, help)
+		}
+		capture(t, append(args, "--no-such-flag"), exitUsage)
+	}
+}
+
+// capture runs a command line in this process and returns its standard output.
+func capture(t *testing.T, args []string, code int) string {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = out, out
+	got := run(args)
+	os.Stdout, os.Stderr = stdout, stderr
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != code {
+		t.Errorf("idp %s exits with %d, not %d:\n%s", strings.Join(args, " "), got, code, text)
+	}
+	return string(text)
+}
+
+func TestSlug(t *testing.T) {
+	for name, want := range map[string]string{
+		"Grafana": "grafana", "My App (EU)": "my-app-eu", "alice.near": "alice-near", "Ünïcode 1": "n-code-1", "…": "",
+		strings.Repeat("ab ", 40): strings.TrimRight(strings.Repeat("ab-", 40)[:64], "-"),
+	} {
+		if got := slug(name); got != want {
+			t.Errorf("slug(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestHealthURL(t *testing.T) {
+	for listen, want := range map[string]string{
+		":8080": "http://127.0.0.1:8080/healthz", "0.0.0.0:80": "http://127.0.0.1:80/healthz",
+		"[::]:80": "http://127.0.0.1:80/healthz", "[::1]:80": "http://[::1]:80/healthz", "10.0.0.1:80": "http://10.0.0.1:80/healthz",
+	} {
+		if got := healthURL(listen); got != want {
+			t.Errorf("healthURL(%q) = %q, want %q", listen, got, want)
+		}
+	}
+}
