@@ -79,8 +79,9 @@ func (r *race) launch(ctx context.Context) {
 			continue
 		}
 		r.flying++
+		started := time.Now()
 		go func() {
-			v, err := r.c.attempt(ctx, p, r.q)
+			v, err := r.c.attempt(ctx, p, r.q, started)
 			r.results <- result{v, p, err}
 		}()
 		return
@@ -148,8 +149,7 @@ func passing(err error) bool {
 // attempt asks one provider and settles its breaker. The status check runs
 // beside the question, so that it costs no time, and is skipped while the last
 // one still vouches for the provider.
-func (c *Client) attempt(ctx context.Context, p *provider, q query) (view, error) {
-	started := time.Now()
+func (c *Client) attempt(ctx context.Context, p *provider, q query, started time.Time) (view, error) {
 	try, stop := context.WithTimeoutCause(ctx, c.tryTimeout, errNoAnswer)
 	defer stop()
 	v, err := c.exchange(try, p, q)
