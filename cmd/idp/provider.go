@@ -57,6 +57,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	registry := clients.New(store, opts.Log, time.Now)
+	registry.Defaults = clientDefaults(cfg)
 	if err := registry.Reload(ctx); err != nil {
 		return nil, fmt.Errorf("read clients: %w", err)
 	}
@@ -109,7 +110,7 @@ func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store
 	for i, c := range cfg.Clients {
 		configured[i] = clients.Configured{Client: c.Client, Secret: c.Secret}
 	}
-	return clients.ApplyConfig(ctx, store, configured)
+	return clientDefaults(cfg).ApplyConfig(ctx, store, configured)
 }
 
 // background keeps memory in step with the database and sweeps what expired,

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"time"
 
 	"near-idp/internal/idp"
@@ -140,6 +141,15 @@ func (p *Provider) config() *fosite.Config {
 		code, challenge, oidc, refresh, &openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: id, Config: cfg},
 	}
 	return cfg
+}
+
+// accessAlg signs access tokens: ES256, which is the quickest that every resource server
+// knows, unless the operator has switched it off.
+func (p *Provider) accessAlg() string {
+	if slices.Contains(p.Keys.Algs(), idp.ES256) {
+		return idp.ES256
+	}
+	return p.DefaultAlg
 }
 
 // lifetimes returns the lifetimes that hold for a client.

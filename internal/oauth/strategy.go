@@ -154,7 +154,7 @@ func (s strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) (
 	if err != nil {
 		return "", "", err
 	}
-	token, err = s.p.Keys.Sign(typAccessToken, idp.ES256, claims)
+	token, err = s.p.Keys.Sign(typAccessToken, s.p.accessAlg(), claims)
 	return token, "", err
 }
 
