@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"near-idp/internal/clients"
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
@@ -115,7 +116,7 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 		return login.Request{}, &oauth.Error{Status: http.StatusBadRequest, Code: "invalid_request",
 			Description: "code_challenge is missing: without a redirect only PKCE (S256) binds the code to its caller."}
 	}
-	if s.isForeign(r) && !hasOrigin(req.Client, r.Header.Get("Origin")) {
+	if s.isForeign(r) && !clients.OriginAllowed(req.Client, r.Header.Get("Origin")) {
 		return login.Request{}, errForeignOrigin
 	}
 	return login.Request{Client: req.Client, RedirectHost: req.RedirectHost, Params: req.Params, State: req.State}, nil
@@ -214,7 +215,7 @@ func (s *server) mayCollect(r *http.Request, l *idp.Login) error {
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return err
 	}
-	if c == nil || !hasOrigin(c, r.Header.Get("Origin")) {
+	if c == nil || !clients.OriginAllowed(c, r.Header.Get("Origin")) {
 		return errForeignOrigin
 	}
 	return nil

@@ -2,11 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
-
-	"near-idp/internal/idp"
 )
 
 // An originRule says what a page of some origin is told: the value of
@@ -90,26 +85,6 @@ func (s *server) own(next handler) handler {
 		}
 		return next(w, r)
 	}
-}
-
-// hasOrigin reports whether origin is that of one of the client's redirect URIs.
-func hasOrigin(c *idp.Client, origin string) bool {
-	return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
-		return originOf(uri) == origin
-	})
-}
-
-// originOf is the origin that a browser gives a page at uri, "" if it is no web page.
-func originOf(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	port, web := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]
-	if !web {
-		return ""
-	}
-	return u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Host, port))
 }
 
 var errForeignOrigin = &problem{status: http.StatusForbidden, code: "origin_not_allowed", heading: "Not from here",

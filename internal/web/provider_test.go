@@ -1,0 +1,265 @@
+package web_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"near-idp/internal/claims"
+	"near-idp/internal/clients"
+	"near-idp/internal/idp"
+	"near-idp/internal/keyring"
+	"near-idp/internal/login"
+	"near-idp/internal/near"
+	"near-idp/internal/neartest"
+	"near-idp/internal/oauth"
+	"near-idp/internal/pgtest"
+	"near-idp/internal/postgres"
+	"near-idp/internal/web"
+	"near-idp/web/templates"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+const (
+	recipient = "id.example.com"
+	appOrigin = "https://app.example.com"
+	appURL    = appOrigin + "/cb?keep=1"
+	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+
+// A provider is the real one, over real PostgreSQL and TLS; only the chain behind its RPC is simulated.
+type provider struct {
+	t      *testing.T
+	issuer string
+	chain  *neartest.Chain
+	alice  *neartest.Wallet
+	pool   *pgxpool.Pool
+	server *httptest.Server
+	ahead  atomic.Int64 // how far the provider's clock is ahead
+	log    syncBuffer
+}
+
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newProvider(t *testing.T) *provider {
+	t.Helper()
+	p := &provider{t: t, chain: neartest.NewChain("testnet"), alice: neartest.NewWallet("alice.testnet"), pool: pgtest.New(t)}
+	p.chain.AddKey("alice.testnet", p.alice.PublicKey(), neartest.FullAccess)
+	var handler http.Handler
+	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	t.Cleanup(p.server.Close)
+	p.issuer = p.server.URL
+	handler = p.wire(postgres.New(p.pool))
+	t.Cleanup(func() {
+		if logged := p.log.String(); strings.Contains(logged, `"status":500`) {
+			t.Errorf("a request ended in a fault of the provider:\n%s", logged)
+		}
+	})
+	return p
+}
+
+func (p *provider) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
+
+func (p *provider) wire(store *postgres.Store) http.Handler {
+	ctx, log := p.t.Context(), slog.New(slog.NewJSONHandler(&p.log, nil))
+	defaults := clients.Defaults{Alg: idp.ES256, Lifetimes: idp.DefaultLifetimes}
+	service := clients.Service{Store: store, Defaults: defaults}
+	for _, c := range []idp.Client{
+		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access"},
+		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool)},
+	} {
+		_, _, err := service.Create(ctx, c, "")
+		must(p.t, err)
+	}
+	registry := clients.New(store, log, time.Now)
+	registry.Defaults = defaults
+	must(p.t, registry.Reload(ctx))
+	kek, err := keyring.ParseKEK("0123456789abcdefghijklmnopqrstuvwxyzABCD")
+	must(p.t, err)
+	ring, err := keyring.Open(ctx, store, []keyring.KEK{kek}, []string{idp.ES256})
+	must(p.t, err)
+	protocol, err := oauth.New(oauth.Options{
+		Issuer: p.issuer, Clients: registry, Keys: ring, Store: store, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.ES256,
+		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret, Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(), Now: p.now,
+	})
+	must(p.t, err)
+	rpc := httptest.NewServer(p.chain)
+	p.t.Cleanup(rpc.Close)
+	chain, err := near.NewClient(near.Options{
+		Network: "testnet", URLs: []string{rpc.URL}, TryTimeout: 4 * time.Second, Budget: 4 * time.Second, CacheTTL: -1, BreakerThreshold: 1000,
+	})
+	must(p.t, err)
+	logins := login.New(login.Options{
+		Store: store, Chain: chain, Issuer: protocol, IssuerURL: p.issuer, Recipient: recipient, Network: "testnet",
+		TTL: 5 * time.Minute, SessionTTL: time.Hour, Now: p.now,
+	})
+	handler, err := web.New(web.Options{
+		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
+		Wallets: []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
+		Ready:   store.Ping, Log: log, Now: p.now,
+	})
+	must(p.t, err)
+	return handler
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A browser keeps cookies and shows every redirect.
+type browser struct {
+	*provider
+	client *http.Client
+}
+
+func (p *provider) browser() *browser {
+	jar, err := cookiejar.New(nil)
+	must(p.t, err)
+	return &browser{p, &http.Client{
+		Transport: p.server.Client().Transport, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// A reply is an answer read whole.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r reply) json(t *testing.T) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(r.body), &m); err != nil {
+		t.Fatalf("not JSON: %d %s", r.status, r.body)
+	}
+	return m
+}
+
+func (b *browser) send(method, path, body string, header ...string) reply {
+	b.t.Helper()
+	to := path
+	if strings.HasPrefix(path, "/") {
+		to = b.issuer + path
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, to, strings.NewReader(body))
+	must(b.t, err)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.client.Do(r)
+	must(b.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	must(b.t, err)
+	return reply{resp.StatusCode, resp.Header, string(text)}
+}
+
+func (b *browser) postJSON(path string, body any, header ...string) reply {
+	b.t.Helper()
+	text, ok := body.(string)
+	if !ok {
+		encoded, err := json.Marshal(body)
+		must(b.t, err)
+		text = string(encoded)
+	}
+	return b.send("POST", path, text, append(header, "Content-Type", "application/json")...)
+}
+
+func (b *browser) postForm(path string, form url.Values, header ...string) reply {
+	b.t.Helper()
+	return b.send("POST", path, form.Encode(), append(header, "Content-Type", "application/x-www-form-urlencoded")...)
+}
+
+// request is an authorization request of the public client.
+func request(change ...string) url.Values {
+	sum := sha256.Sum256([]byte(verifier))
+	form := url.Values{
+		"client_id": {"app"}, "redirect_uri": {appURL}, "response_type": {"code"}, "scope": {"openid profile offline_access"}, "state": {"st&te=é"},
+		"nonce": {"n-0S6"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	for i := 0; i < len(change); i += 2 {
+		form.Set(change[i], change[i+1])
+	}
+	return form
+}
+
+// A challenge is what GET /login/{id} gives to programs.
+type challenge struct {
+	LoginID     string   `json:"login_id"`
+	Message     string   `json:"message"`
+	Nonce       string   `json:"nonce"`
+	NonceBytes  [32]byte `json:"nonce_bytes"`
+	Recipient   string   `json:"recipient"`
+	State       string   `json:"state"`
+	CallbackURL string   `json:"callback_url"`
+	Network     string   `json:"network"`
+	path        string
+}
+
+// begin goes from the authorization request to the challenge.
+func (b *browser) begin(change ...string) challenge {
+	b.t.Helper()
+	r := b.send("GET", "/authorize?"+request(change...).Encode(), "")
+	path := r.header.Get("Location")
+	if r.status != http.StatusSeeOther || !strings.HasPrefix(path, "/login/") {
+		b.t.Fatalf("authorize: %d to %q: %s", r.status, path, r.body)
+	}
+	c := challenge{path: path}
+	r = b.send("GET", path, "", "Accept", "application/json")
+	if r.status != http.StatusOK {
+		b.t.Fatalf("challenge: %d %s", r.status, r.body)
+	}
+	must(b.t, json.Unmarshal([]byte(r.body), &c))
+	return c
+}
+
+// answer signs a challenge as most wallets do: without the callback URL.
+func answer(w *neartest.Wallet, c challenge) map[string]any {
+	return map[string]any{
+		"account_id": w.AccountID, "public_key": w.PublicKey(), "signature": w.Sign(c.Message, c.NonceBytes, c.Recipient, nil),
+	}
+}
+
+// redeem exchanges the code of a redirect for tokens.
+func (b *browser) redeem(code string) reply {
+	b.t.Helper()
+	return b.postForm("/token", url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {appURL}, "client_id": {"app"}, "code_verifier": {verifier},
+	})
+}
