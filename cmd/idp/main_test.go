@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,6 +110,21 @@ func TestSlug(t *testing.T) {
 			t.Errorf("slug(%q) = %q, want %q", name, got, want)
 		}
 	}
+}
+
+func TestHealthcheckTakesNothingButOKForHealthy(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	capture(t, []string{"healthcheck", "--url", server.URL + "/healthz"}, 0)
+	for _, status = range []int{http.StatusNoContent, http.StatusFound, http.StatusServiceUnavailable} {
+		capture(t, []string{"healthcheck", "--url", server.URL + "/healthz"}, exitFailure)
+	}
+	server.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	capture(t, []string{"healthcheck", "--timeout", "50ms", "--url", server.URL + "/healthz"}, exitFailure)
 }
 
 func TestHealthURL(t *testing.T) {
