@@ -1,0 +1,61 @@
+# `make` or `make help` lists what there is.
+
+# Without a home (a bare container, a build daemon) Go, npm and Chromium keep
+# their caches in this directory.
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/.cache/home
+export GOPATH := $(CURDIR)/.cache/go
+export GOMODCACHE := $(CURDIR)/.cache/go/pkg/mod
+export GOCACHE := $(CURDIR)/.cache/go-build
+$(shell mkdir -p $(HOME))
+endif
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-race lint generate check-generated bench fuzz docker deps clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: deps build ## build and start the development provider, with a demo application and a wallet
+	@exec bin/idp dev
+
+build: ## build bin/idp: static, stripped, reproducible
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/idp ./cmd/idp
+
+test: ## run every test, with those that need a browser or Node.js
+	@scripts/deps.sh --browser --node
+	go test -timeout 12m $(TESTFLAGS) ./...
+
+test-race: ## run every test under the race detector; needs a C compiler
+	@scripts/deps.sh --browser --node
+	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
+
+lint: ## check formatting, go vet and staticcheck
+	@scripts/lint.sh
+
+generate: ## generate the templates' Go and the pages' JavaScript
+	go generate ./...
+
+check-generated: ## fail if the committed generated files are stale
+	@scripts/check-generated.sh
+
+bench: deps build ## measure: verification, logins per second, latency, memory, size, start
+	go test -run '^$$' -bench . -benchmem -timeout 20m $(TESTFLAGS) ./...
+	@wc -c bin/idp | awk '{ printf "binary size: %.1f MB\n", $$1 / 1e6 }'
+
+fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+docker: ## build the container image near-idp
+	docker build --build-arg VERSION=$(VERSION) -t near-idp .
+
+deps: ## install what is missing, or say what to install
+	@scripts/deps.sh
+
+clean: ## remove what was built, and the caches kept here
+	@rm -rf bin internal/e2e/node_modules
+	@if [ -d .cache ]; then chmod -R u+w .cache && rm -rf .cache; fi
