@@ -7,7 +7,7 @@ import (
 )
 
 // maxCandidates bounds the work that a hostile paste full of braces causes.
-const maxCandidates = 64
+const maxCandidates = 16
 
 // Terminal control sequences (ECMA-48): CSI, OSC and the two-character ones.
 var terminalNoise = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-_])")
@@ -20,7 +20,10 @@ func signedOutput(text string) (fields, bool) {
 		return found, true
 	}
 	// Some terminals copy the line breaks of their window's width, even inside a string.
-	return firstSigned(strings.NewReplacer("\r", "", "\n", "").Replace(text))
+	if joined := strings.NewReplacer("\r", "", "\n", "").Replace(text); joined != text {
+		return firstSigned(joined)
+	}
+	return nil, false
 }
 
 func firstSigned(text string) (fields, bool) {
