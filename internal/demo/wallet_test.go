@@ -209,7 +209,7 @@ func TestKeysBelongToTheDirectory(t *testing.T) {
 	if !bytes.Equal(sign(testKey), sign(testKey)) || bytes.Equal(sign(testKey), sign(other)) {
 		t.Error("the wallet's keys do not follow from the directory's key")
 	}
-	if ClientSecret(testKey) != ClientSecret(testKey) || ClientSecret(testKey) == ClientSecret(idpSecret(other)) {
+	if first, again := ClientSecret(testKey), ClientSecret(idpSecret(testKey)); first != again || first == ClientSecret(idpSecret(other)) {
 		t.Error("the client's secret does not follow from the directory's key")
 	}
 }
