@@ -24,6 +24,7 @@ var ours = map[string]string{
 	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",
 	"internal/neartest": "",
 	"internal/pgtest":   "internal/localpg internal/postgres migrations",
+	"internal/e2e":      "",
 	"migrations":        "",
 	"web/static":        "",
 	"web/templates":     "",
