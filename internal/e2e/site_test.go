@@ -66,18 +66,19 @@ const (
 // endpoint, a configuration file, and the processes that serve it.
 type site struct {
 	testing.TB
-	dsn    string
-	port   int // of the issuer
-	issuer string
-	chain  *neartest.Chain
-	seed   []byte           // of alice's key
-	alice  *neartest.Wallet // alice.testnet, with a full-access key
-	dir    string
+	dsn     string
+	port    int // of the issuer
+	issuer  string
+	network string
+	chain   *neartest.Chain
+	seed    []byte           // of alice's key
+	alice   *neartest.Wallet // alice.testnet, with a full-access key
+	dir     string
 }
 
 func newSite(t testing.TB, dsn string) *site {
 	t.Helper()
-	s := &site{TB: t, dsn: dsn, port: freePort(t), chain: neartest.NewChain("testnet"), seed: make([]byte, 32), dir: t.TempDir()}
+	s := &site{TB: t, dsn: dsn, port: freePort(t), network: "testnet", chain: neartest.NewChain("testnet"), seed: make([]byte, 32), dir: t.TempDir()}
 	crand.Read(s.seed) // never fails
 	s.alice = neartest.WalletFromSeed("alice.testnet", s.seed)
 	s.issuer = fmt.Sprintf("http://127.0.0.1:%d", s.port)
@@ -93,9 +94,9 @@ func (s *site) configure(port int, rpc string) string {
 listen: {public: "127.0.0.1:%d"}
 database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
-near: {network: testnet, rpc: [%q]}
+near: {network: %s, rpc: [%q]}
 telemetry: {log: {level: debug}}
-clients:%s`, s.issuer, port, s.dsn, rpc, siteClients)
+clients:%s`, s.issuer, port, s.dsn, s.network, rpc, siteClients)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
