@@ -18,14 +18,14 @@ import (
 	"strings"
 )
 
-// The scripts are built from src by esbuild; their output is committed.
+// The scripts and the style sheet are built from src by esbuild; its output is committed.
 //
-//go:generate go tool -modfile=../../internal/tools/go.mod esbuild src/login.ts src/cb.ts --bundle --minify --format=esm --target=es2022 --charset=utf8 --log-level=warning --outdir=dist
+//go:generate go tool -modfile=../../internal/tools/go.mod esbuild src/login.ts src/cb.ts src/style.css --bundle --minify --format=esm --target=es2022 --charset=utf8 --log-level=warning --outdir=dist
 
 // Prefix is where Handler expects to be mounted, below the issuer's path.
 const Prefix = "/static/"
 
-//go:embed style.css dist/*.js icons/*.svg
+//go:embed dist/*.css dist/*.js icons/*.svg
 var files embed.FS
 
 type asset struct {

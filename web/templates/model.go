@@ -56,7 +56,7 @@ type Wallet struct {
 	Name    string
 	Kind    string
 	URL     string // origin, and path if any, of a web wallet; empty for an injected one
-	IconURL string // static.WalletIcon(ID)
+	IconURL string // static.WalletIcon(ID); empty: a tile with the initial
 }
 
 // Login is /login/{id}.

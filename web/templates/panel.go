@@ -55,7 +55,7 @@ func PanelFor(code string) Panel {
 	return PanelError
 }
 
-// An outcome is a panel other than the first: one thing happened, this is what to do.
+// An outcome is a panel other than the first: one thing happened, and this is what to do.
 type outcome struct {
 	ID      Panel
 	Tone    string
@@ -133,13 +133,15 @@ func walletOutcomes(l Login) []outcome {
 
 // loginOutcomes puts what the server already knows into the panel it shows first.
 func loginOutcomes(l Login) []outcome {
+	network := networkName(l.Challenge.Network)
 	all := append(walletOutcomes(l), outcomes(clientName(l.ClientName, l.Brand), l.IssuerHost,
-		networkName(l.Challenge.Network), l.LoginURL, l.RenewURL)...)
+		network, l.LoginURL, l.RenewURL)...)
 	for i := range all {
 		if all[i].ID != l.Panel {
 			continue
 		}
 		all[i].Text = or(l.Error, all[i].Text)
+		all[i].Heading = or(accountHeading(l.Panel, l.Account, network), all[i].Heading)
 		if l.Pasted != "" && l.Panel == PanelRPCDown {
 			all[i].Actions = []action{{Act: "retry-paste", Text: "Try again", URL: l.PasteURL, Post: true, Output: l.Pasted}}
 		}
@@ -147,10 +149,26 @@ func loginOutcomes(l Login) []outcome {
 	return all
 }
 
+// accountHeading names the account where the server knows it; "" elsewhere.
+func accountHeading(p Panel, account, network string) string {
+	switch {
+	case account == "":
+		return ""
+	case p == PanelAccountNotFound:
+		return account + " does not exist on " + network + " yet"
+	case p == PanelWrongNetwork:
+		return account + " is on another network"
+	case p == PanelAccountUnsupported:
+		return account + " can’t sign in here"
+	}
+	return ""
+}
+
 func callbackOutcomes(c Callback) []outcome {
 	return outcomes(clientName(c.ClientName, c.Brand), c.IssuerHost, networkName(c.Network), c.LoginURL, c.RenewURL)
 }
 
+// clientName is the provider's own name for a sign-in to the provider itself.
 func clientName(name, brand string) string { return or(name, brand) }
 
 // primary is the index of the action to offer first; -1 while there is something

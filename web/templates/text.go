@@ -76,4 +76,11 @@ func destination(to string) templ.SafeURL {
 	return templ.SafeURL(to)
 }
 
+func initial(name string) string {
+	for _, r := range name {
+		return string(r)
+	}
+	return ""
+}
+
 func codes(p Panel) string { return strings.Join(refusals[p], " ") }

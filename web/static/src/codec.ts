@@ -30,7 +30,6 @@ export class WalletError extends Error {
 }
 
 // Wallets are foreign code: their objects have no type worth trusting.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Foreign = any;
 
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";

@@ -7,14 +7,22 @@ const page = globalThis as Foreign;
 interface Extension {
   /** The extension's object, if it is there and serves the network. */
   find(network: string): Foreign;
-  sign(wallet: Foreign, request: object): Promise<unknown>;
+  sign(wallet: Foreign, request: Request): Promise<unknown>;
+}
+
+/** The nonce is a plain array: a typed one does not survive every extension's own messages. */
+interface Request {
+  message: string;
+  recipient: string;
+  nonce: number[];
+  state: string;
 }
 
 const extensions: Record<string, Extension> = {
   hot: {
     // HOT has no testnet.
     find: (network) => network === "mainnet" && page.hotExtension,
-    sign: (w, request) => w.request("near:signMessage", request),
+    sign: (w, { message, recipient, nonce }) => w.request("near:signMessage", { message, recipient, nonce }),
   },
   nightly: {
     find: () => page.nightly?.near,

@@ -72,17 +72,27 @@ function announce(a: Announcement): void {
   const b = one("[data-wallet]", item);
   b.dataset.wallet = a.id;
   one("[data-name]", b).textContent = a.name;
-  if (a.icon.startsWith("data:image/")) one<HTMLImageElement>("img", b).src = a.icon;
+  const tile = one("[data-tile]", b);
+  tile.textContent = [...a.name][0] ?? "";
+  // The page loads pictures of its own and inline ones; a picture elsewhere would tell its host who signs in.
+  if (a.icon.startsWith("data:image/")) {
+    const picture = new Image(36, 36);
+    picture.alt = "";
+    picture.src = a.icon;
+    tile.replaceWith(picture);
+  }
   item.hidden = false;
   reveal(item);
 }
 
+const started = performance.now();
+
 /**
- * Puts a wallet that is in this browser before those that are elsewhere; after
- * the first second behind them, so that nothing moves under a finger.
+ * Puts a wallet that is in this browser before those that are elsewhere; one that
+ * comes late goes behind them, so that nothing moves under a finger.
  */
 function reveal(item: HTMLElement): void {
-  const early = performance.now() < 1000;
+  const early = performance.now() - started < 600;
   one("[data-tag]", item).textContent = "Detected";
   item.hidden = false;
   if (early) list.prepend(item);
@@ -101,7 +111,7 @@ function order(move: boolean): void {
 
 /** Extensions may arrive after the page. */
 function detect(): void {
-  for (const b of all("[data-wallets] [data-kind=injected]")) {
+  for (const b of [...all("[data-wallets] [data-kind=injected]")].reverse()) {
     const item = b.parentElement!;
     if (item.hidden && installed(b.dataset.wallet!, challenge.network)) reveal(item);
   }
