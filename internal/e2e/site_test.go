@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := pgtest.Main(m)
-	if dir := binaryDir; dir != "" {
+	if dir := programDir; dir != "" {
 		_ = os.RemoveAll(dir) // a temporary directory; nobody is left to tell
 	}
 	os.Exit(code)
@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 
 // The program is built once for all tests.
 var (
-	binaryDir string
-	binary    = sync.OnceValues(func() (string, error) {
+	programDir string
+	program    = sync.OnceValues(func() (string, error) {
 		dir, err := os.MkdirTemp("", "idp-e2e-")
 		if err != nil {
 			return "", err
 		}
-		binaryDir = dir
+		programDir = dir
 		path := filepath.Join(dir, "idp")
 		out, err := exec.Command("go", "build", "-o", path, "near-idp/cmd/idp").CombinedOutput()
 		if err != nil {
@@ -106,7 +106,7 @@ clients:%s`, s.issuer, port, s.dsn, s.network, rpc, siteClients)
 // command is idp with the environment that the configuration refers to.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
 	s.Helper()
-	path, err := binary()
+	path, err := program()
 	if err != nil {
 		s.Fatal(err)
 	}
