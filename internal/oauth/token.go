@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"near-idp/internal/idp"
 )
@@ -74,6 +75,11 @@ func checkToken(c *idp.Client, form url.Values) *Error {
 		return bad(unauthorizedClient, "This client may not use this grant type.")
 	case form.Get(parameter) == "":
 		return bad(invalidRequest, "The parameter "+parameter+" is missing.")
+	}
+	// The database takes no such text, and no registered URI holds any.
+	if redirect := form.Get(paramRedirectURI); !utf8.ValidString(redirect) || strings.ContainsRune(redirect, 0) ||
+		len(redirect) > authorizeParams[paramRedirectURI] {
+		return bad(invalidGrant, "The parameter redirect_uri is not the one of the authorization request.")
 	}
 	if verifier := form.Get(paramCodeVerifier); verifier != "" && !wellFormedVerifier(verifier) {
 		return bad(invalidGrant, "The parameter code_verifier is not 43 to 128 unreserved characters.")
