@@ -91,7 +91,7 @@ func (p *process) cleanup() {
 	if p.Failed() {
 		_ = p.cmd.Process.Kill() // it may have ended since
 		<-p.done
-		p.Logf("log of %s:\n%s", p.base, tail(p.log.String(), 40))
+		p.Logf("log of %s:\n%s", p.base, tail(p.log.String(), 20))
 		return
 	}
 	p.stop()
