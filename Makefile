@@ -13,6 +13,7 @@ endif
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 TESTFLAGS ?=
+BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-race lint generate check-generated bench fuzz docker deps clean
@@ -44,8 +45,7 @@ check-generated: ## fail if the committed generated files are stale
 	@scripts/check-generated.sh
 
 bench: deps build ## measure: verification, logins per second, latency, memory, size, start
-	go test -run '^$$' -bench . -benchmem -timeout 20m $(TESTFLAGS) ./...
-	@wc -c bin/idp | awk '{ printf "binary size: %.1f MB\n", $$1 / 1e6 }'
+	@go run ./internal/bench $(BENCHFLAGS)
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -25,6 +25,7 @@ var ours = map[string]string{
 	"internal/neartest": "",
 	"internal/pgtest":   "internal/localpg internal/postgres migrations",
 	"internal/e2e":      "",
+	"internal/bench":    "internal/localpg internal/near internal/neartest",
 	"migrations":        "",
 	"web/static":        "",
 	"web/templates":     "",

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// clockTick is the unit of CPU times in /proc, USER_HZ, the same on every
+// architecture that Linux gives Go.
+const clockTick = 10 * time.Millisecond
+
+// A process is one life of "idp serve".
+type process struct {
+	cmd  *exec.Cmd
+	took time.Duration // from its start until it was ready
+	done chan struct{}
+	err  error // how it ended; read after done
+}
+
+// serve starts "idp serve" and waits until it is ready. Its log goes to a file,
+// since writing it is part of the work.
+func (s *site) serve(ctx context.Context, config string) (*process, error) {
+	const patience = time.Minute
+	log, err := os.Create(filepath.Join(s.dir, "idp.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p := &process{cmd: exec.CommandContext(ctx, s.binary, "serve", "--config", config), done: make(chan struct{})}
+	p.cmd.Stderr = log
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = 20 * time.Second
+	started := time.Now()
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w; run: make build", err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	for !s.ready(ctx) {
+		if time.Since(started) > patience {
+			return nil, errors.Join(fmt.Errorf("not ready after %s", patience), p.stop())
+		}
+		select {
+		case <-p.done:
+			return nil, fmt.Errorf("idp serve ended: %w\n%s", p.err, s.tail(log.Name()))
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	p.took = time.Since(started)
+	return p, nil
+}
+
+func (s *site) ready(ctx context.Context) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.issuer+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// tail is the end of a log, for an error.
+func (s *site) tail(file string) string {
+	const most = 2000
+	log, _ := os.ReadFile(file)
+	return string(log[max(0, len(log)-most):])
+}
+
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(30 * time.Second):
+		return errors.Join(errors.New("idp serve does not stop"), p.cmd.Process.Kill())
+	}
+}
+
+// cpu is the processor time that the process has used, in its own code and in
+// the kernel's on its behalf.
+func (p *process) cpu() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	return cpuTime(stat)
+}
+
+// cpuTime reads utime and stime out of proc_pid_stat(5). The name before them
+// may contain anything, so counting begins behind its last parenthesis.
+func cpuTime(stat []byte) (time.Duration, error) {
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const utime, stime = 14 - 3, 15 - 3 // numbered from 1, and the state is the third
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("%q is not the line of proc_pid_stat(5)", stat)
+	}
+	var total time.Duration
+	for _, field := range []string{fields[utime], fields[stime]} {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("CPU time of the process: %w", err)
+		}
+		total += time.Duration(ticks) * clockTick
+	}
+	return total, nil
+}
+
+// memory is the resident memory of the process in bytes, its program included.
+func (p *process) memory() (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	return resident(status)
+}
+
+// resident reads VmRSS out of proc_pid_status(5).
+func resident(status []byte) (float64, error) {
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
+			return kib * 1024, err
+		}
+	}
+	return 0, errors.New("no VmRSS in the status of the process")
+}
