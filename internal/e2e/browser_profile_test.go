@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"near-idp/internal/neartest"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a condition is waited for: long, for a busy machine.
+const patience = 20 * time.Second
+
+// A profile is one person's browser: cookies, storage and windows of its own,
+// and the wallet that the person uses. Whatever a page must never do in it
+// fails the test: a violation of the policy, an error on the console, a request to a stranger.
+type profile struct {
+	testing.TB
+	*process
+	app    *application
+	signer *neartest.Wallet // the account that the wallet holds
+	first  *window          // opened with the profile
+
+	root context.Context // of the browser
+
+	mu      sync.Mutex
+	wallet  *standIn
+	asked   []signRequest
+	windows map[target.ID]*window
+	faults  []string
+}
+
+// newProfile opens a browser for a person with a full-access key.
+func newProfile(t testing.TB, p *process) *profile {
+	t.Helper()
+	root, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &profile{TB: t, process: p, app: newApplication(t), root: root, windows: map[target.ID]*window{}}
+	b.signer = neartest.NewWallet(accountOf(t))
+	p.chain.AddKey(b.signer.AccountID, b.signer.PublicKey(), neartest.FullAccess)
+	b.first = b.attach(chromedp.WithNewBrowserContext())
+	id := chromedp.FromContext(b.first.ctx).BrowserContextID
+	register(id, b)
+	t.Cleanup(func() {
+		register(id, nil)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, fault := range b.faults {
+			t.Error(fault)
+		}
+		b.app.check()
+	})
+	b.first.size(1280, 900)
+	return b
+}
+
+// accountOf makes an account name of a test's name, so that tests do not share accounts.
+func accountOf(t testing.TB) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return -1
+	}, t.Name())
+	return clean[max(0, len(clean)-40):] + ".testnet"
+}
+
+// attach opens a window, or takes over one that a page opened, and watches it.
+func (p *profile) attach(how chromedp.ContextOption) *window {
+	p.Helper()
+	w := &window{profile: p}
+	ctx, cancel := chromedp.NewContext(p.root, how, chromedp.WithListener(p.watch))
+	w.close = sync.OnceFunc(cancel)
+	p.Cleanup(w.close)
+	if err := chromedp.Do(ctx); err != nil {
+		p.fault("open a window: %v", err)
+		return w
+	}
+	w.ctx, w.id = ctx, chromedp.FromContext(ctx).Target.TargetID
+	if err := w.prepare(); err != nil {
+		p.fault("prepare a window: %v", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.windows[w.id] = w
+	return w
+}
+
+// knows reports whether a window is watched already.
+func (p *profile) knows(frame cdp.FrameID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.windows[target.ID(frame)] != nil
+}
+
+// adopt watches a window that shows an empty page, and has it load its own.
+func (p *profile) adopt(frame cdp.FrameID) {
+	w := p.attach(chromedp.WithTargetID(target.ID(frame)))
+	if w.ctx == nil {
+		return
+	}
+	if err := w.do(call(page.Reload, page.ReloadParams{})); err != nil {
+		p.fault("load the page of a window: %v", err)
+	}
+}
+
+// popup waits for the window that shows a page of this origin.
+func (p *profile) popup(origin string) *window {
+	p.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		for _, w := range p.open() {
+			if w != p.first && strings.HasPrefix(w.location(), origin+"/") {
+				return w
+			}
+		}
+	}
+	p.Fatalf("no window of %s", origin)
+	return nil
+}
+
+// open lists the windows that are not closed.
+func (p *profile) open() (list []*window) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.windows {
+		if !w.closed() {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+func (p *profile) fault(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, fmt.Sprintf(format, args...))
+}
+
+// watch sees every event of a window; it runs in the browser's reader and must not block.
+func (p *profile) watch(event any) {
+	switch e := event.(type) {
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			var said []string
+			for _, arg := range e.Args {
+				said = append(said, string(arg.Value)+arg.Description)
+			}
+			p.fault("console.%s: %s", e.Type, strings.Join(said, " "))
+		}
+	case *runtime.EventExceptionThrown:
+		p.fault("exception: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
+	case *log.EventEntryAdded:
+		// Chromium logs every answer of 400 and above; the tests look at those themselves.
+		platform := strings.Contains(e.Entry.Text, "Unrecognized feature: 'bluetooth'") // that Chromium has not on Linux
+		refusal := e.Entry.Source == log.EntrySourceNetwork && strings.HasPrefix(e.Entry.URL, p.issuer+"/") &&
+			strings.Contains(e.Entry.Text, "responded with a status of")
+		if !refusal && !platform && e.Entry.Level != log.EntryLevelVerbose && e.Entry.Level != log.EntryLevelInfo {
+			p.fault("log %s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	case *network.EventRequestWillBeSent:
+		if !p.mayAsk(e.Request.URL) {
+			p.fault("a request to %s", e.Request.URL)
+		}
+	}
+}
+
+func (p *profile) mayAsk(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	allowed := []string{p.issuer, p.app.origin}
+	if p.wallet != nil {
+		allowed = append(allowed, p.wallet.origin)
+	}
+	return slices.Contains([]string{"data", "about", "blob"}, u.Scheme) || slices.Contains(allowed, u.Scheme+"://"+u.Host)
+}
