@@ -25,8 +25,8 @@ func (s shot) String() string {
 	return fmt.Sprintf("%s %.200q %.200q %.300q", s.method, s.path, s.header, s.body)
 }
 
-// A target is what the shots are derived from: a valid request of every kind.
-type target struct {
+// A victim is what the shots are derived from: a valid request of every kind.
+type victim struct {
 	*process
 	b      *browser
 	login  challenge // stays open
@@ -36,9 +36,9 @@ type target struct {
 	tokens reply
 }
 
-func newTarget(p *process) *target {
+func newVictim(p *process) *victim {
 	q := newRequest("rs256", "openid profile offline_access")
-	a := &target{process: p, b: p.browser(), asked: q}
+	a := &victim{process: p, b: p.browser(), asked: q}
 	a.tokens = a.b.postForm("/token", q.redeem(a.b.visit("/authorize?"+q.form().Encode()).Query().Get("code")))
 	a.code = a.b.visit("/authorize?" + q.form().Encode()).Query().Get("code")
 	a.login = a.b.authorize("/authorize?" + q.form().Encode())
@@ -46,7 +46,7 @@ func newTarget(p *process) *target {
 	return a
 }
 
-func (a *target) paths() []string {
+func (a *victim) paths() []string {
 	login, ended := a.login.path(), a.ended.path()
 	return []string{
 		"/", "/authorize", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel",
@@ -79,7 +79,7 @@ var types = []string{
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"}
 
 // plain crosses every route with every method, type and body.
-func (a *target) plain() (shots []shot) {
+func (a *victim) plain() (shots []shot) {
 	for _, path := range a.paths() {
 		for _, method := range methods {
 			shots = append(shots, shot{method, path, "{}", []string{"Content-Type", typeJSON}})
@@ -100,7 +100,7 @@ func (a *target) plain() (shots []shot) {
 }
 
 // spoilt are valid requests with one value replaced, doubled or missing.
-func (a *target) spoilt() (shots []shot) {
+func (a *victim) spoilt() (shots []shot) {
 	forms := map[string]url.Values{"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code)}
 	for path, form := range forms {
 		for name := range form {
@@ -136,7 +136,7 @@ func (a *target) spoilt() (shots []shot) {
 
 // answers are wallet answers with one member replaced. Each value has a login
 // of its own, since a login takes a few wrong answers only.
-func (a *target) answers() (shots []shot) {
+func (a *victim) answers() (shots []shot) {
 	for _, name := range []string{"account_id", "public_key", "signature", "state", "wallet", "nonce", "login_id", "authToken"} {
 		for _, value := range append(values, "null", "1", "true", "[]", "{}", `["a"]`) {
 			c := a.b.authorize("/authorize?" + a.asked.form().Encode())
@@ -155,7 +155,7 @@ func (a *target) answers() (shots []shot) {
 }
 
 // headers are valid requests with hostile headers.
-func (a *target) headers() (shots []shot) {
+func (a *victim) headers() (shots []shot) {
 	for _, name := range []string{
 		"Authorization", "Cookie", "Origin", "Host", "Accept", "Content-Length", "X-Request-Id", "X-Forwarded-For", "Sec-Fetch-Site", "If-None-Match",
 		"Referer", "Accept-Encoding", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Range", "Expect", "Transfer-Encoding", "X-Y",
@@ -172,7 +172,7 @@ func (a *target) headers() (shots []shot) {
 }
 
 // random mixes all of it, the same way every time.
-func (a *target) random(n int) (shots []shot) {
+func (a *victim) random(n int) (shots []shot) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	for range n {
@@ -191,7 +191,7 @@ func (a *target) random(n int) (shots []shot) {
 
 func TestNoInputMakesTheServerFail(t *testing.T) {
 	t.Parallel()
-	a := newTarget(newSite(t, pgtest.DSN(t)).serve())
+	a := newVictim(newSite(t, pgtest.DSN(t)).serve())
 	shots := append(append(append(a.plain(), a.spoilt()...), a.headers()...), a.random(1000)...)
 	began := time.Now()
 	var group sync.WaitGroup
@@ -212,7 +212,7 @@ func TestNoInputMakesTheServerFail(t *testing.T) {
 	a.signIn("rs256", "openid") // and it still works
 }
 
-func (a *target) fire(s shot) {
+func (a *victim) fire(s shot) {
 	connection, err := net.Dial("tcp", strings.TrimPrefix(a.base, "http://"))
 	if err != nil {
 		a.Error(err)

@@ -22,6 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := pgtest.Main(m)
+	stopChromium()
 	if dir := programDir; dir != "" {
 		_ = os.RemoveAll(dir) // a temporary directory; nobody is left to tell
 	}
