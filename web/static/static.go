@@ -42,7 +42,12 @@ var byName, byURL = load(files)
 // set is fixed when the program is built, and every test would show it.
 func load(fsys fs.FS) (byName, byURL map[string]*asset) {
 	byName, byURL = map[string]*asset{}, map[string]*asset{}
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+	// One for all: a compressor of this level takes most of a megabyte.
+	zw, err := gzip.NewWriterLevel(nil, gzip.BestCompression)
+	if err != nil {
+		panic(fmt.Sprintf("static: %v", err))
+	}
+	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -50,7 +55,7 @@ func load(fsys fs.FS) (byName, byURL map[string]*asset) {
 		if err != nil {
 			return err
 		}
-		a, err := newAsset(strings.TrimPrefix(name, "dist/"), body)
+		a, err := newAsset(strings.TrimPrefix(name, "dist/"), body, zw)
 		if err != nil {
 			return err
 		}
@@ -63,7 +68,7 @@ func load(fsys fs.FS) (byName, byURL map[string]*asset) {
 	return byName, byURL
 }
 
-func newAsset(name string, body []byte) (*asset, error) {
+func newAsset(name string, body []byte, zw *gzip.Writer) (*asset, error) {
 	ext := path.Ext(name)
 	contentType, ok := map[string]string{
 		".css": "text/css; charset=utf-8",
@@ -75,7 +80,7 @@ func newAsset(name string, body []byte) (*asset, error) {
 	}
 	hash := sha256.Sum256(body)
 	sri := sha512.Sum384(body)
-	gzipped, err := compress(body)
+	gzipped, err := compress(body, zw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: compress: %w", name, err)
 	}
@@ -89,12 +94,9 @@ func newAsset(name string, body []byte) (*asset, error) {
 }
 
 // compress returns nil where the saving is not worth a second header.
-func compress(body []byte) ([]byte, error) {
+func compress(body []byte, zw *gzip.Writer) ([]byte, error) {
 	var buf bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
+	zw.Reset(&buf)
 	if _, err := zw.Write(body); err != nil {
 		return nil, err
 	}
