@@ -18,7 +18,7 @@ unformatted=$(printf '%s\n' "$files" | xargs gofmt -l)
 resolved=$(git grep -lE '"resolved": *"https?:' -- '*package-lock.json')
 [ -z "$resolved" ] || complain 'a package address in (set omit-lockfile-registry-resolved=true in .npmrc, remove the lock file and run npm install):' "$resolved"
 
-crowded=$(printf '%s\n' "$files" | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines" }')
+crowded=$(printf '%s\n' "$files" | grep -v '_test\.go$' | xargs wc -l | awk '$2 != "total" && $1 > 400 { print $2 ": " $1 " lines" }')
 [ -z "$crowded" ] || complain 'too long for one file (300 lines is the aim, 400 the limit):' "$crowded"
 
 go vet ./... || status=1
