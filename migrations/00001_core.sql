@@ -20,12 +20,20 @@ CREATE TABLE client_secrets (
 CREATE INDEX client_secrets_client ON client_secrets (client_id);
 
 -- A signing key, its private part wrapped under the operator's encryption key.
+-- It is published from created_at and signs from activates_at until retires_at,
+-- at which its successor begins.
 CREATE TABLE signing_keys (
-    kid        text PRIMARY KEY,
-    alg        text NOT NULL,
-    wrapped    bytea NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    kid          text PRIMARY KEY,
+    alg          text NOT NULL,
+    wrapped      bytea NOT NULL,
+    created_at   timestamptz NOT NULL,
+    activates_at timestamptz NOT NULL,
+    retires_at   timestamptz,
+    expires_at   timestamptz,                    -- neither published nor accepted from here on
+    CHECK ((retires_at IS NULL) = (expires_at IS NULL) AND retires_at <= expires_at)
 );
+-- Of each algorithm one key is the last, whatever replicas do at the same time.
+CREATE UNIQUE INDEX signing_keys_last ON signing_keys (alg) WHERE retires_at IS NULL;
 
 -- Replicas keep clients and keys in memory; any change tells them to read again.
 -- +goose StatementBegin
@@ -67,11 +75,26 @@ CREATE TABLE sessions (
     network    text NOT NULL,
     public_key text NOT NULL,
     auth_time  timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
+    idle_expires_at timestamptz NOT NULL,        -- moves with each use
+    expires_at timestamptz NOT NULL,             -- never moves
     ended_at   timestamptz
 );
 CREATE UNIQUE INDEX sessions_hash ON sessions (hash);
+CREATE INDEX sessions_subject ON sessions (subject);
 CREATE INDEX sessions_expires ON sessions (expires_at);
+
+-- What a person has allowed a client to learn. client is a fingerprint of the
+-- name and host that were shown, so that whoever changes them asks again.
+CREATE TABLE consents (
+    network    text NOT NULL,
+    subject    text NOT NULL,
+    client_id  text NOT NULL,
+    client     text NOT NULL,
+    scopes     text[] NOT NULL,
+    resources  text[] NOT NULL,
+    granted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (network, subject, client_id)
+);
 
 -- One row per authorization request: first the challenge, then the proof, then the code.
 CREATE TABLE logins (
@@ -93,10 +116,11 @@ CREATE TABLE logins (
     public_key     text,
     callback_bound boolean,
     wallet         text,
-    -- set once, when the login ends
+    -- set once, when the nonce is consumed or a session stands in for a signature
     consumed_at    timestamptz,
-    denied         boolean NOT NULL DEFAULT false,
     sid            text,
+    denied         boolean NOT NULL DEFAULT false,
+    -- set once, when a code is issued: at once, or after consent
     grant_id       text,
     code_hash      bytea,
     code_expires_at timestamptz,
@@ -105,6 +129,7 @@ CREATE TABLE logins (
     scopes         text[],
     audience       text[],
     oidc_nonce     text,
+    claims         text[],                       -- asked for by the claims parameter: "id_token:name", "userinfo:name"
     -- set once, by the token endpoint
     redeemed_at    timestamptz
 );
@@ -125,6 +150,7 @@ CREATE TABLE grants (
     sid         text NOT NULL,
     scopes      text[] NOT NULL,
     audience    text[] NOT NULL,
+    claims      text[] NOT NULL DEFAULT '{}',
     generation  bigint NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL DEFAULT now(),
     rotated_at  timestamptz,
@@ -133,8 +159,9 @@ CREATE TABLE grants (
     revoked_at  timestamptz
 ) WITH (fillfactor = 70);                        -- room for refreshes to stay on the page
 CREATE INDEX grants_subject ON grants (subject);
+CREATE INDEX grants_sid ON grants (sid);
 CREATE INDEX grants_max_expires ON grants (max_expires_at);
 
 -- +goose Down
-DROP TABLE grants, logins, sessions, subjects, signing_keys, client_secrets, clients;
+DROP TABLE grants, logins, consents, sessions, subjects, signing_keys, client_secrets, clients;
 DROP FUNCTION notify_changed;

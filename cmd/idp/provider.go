@@ -49,7 +49,7 @@ type providerOptions struct {
 // newProvider wires the provider over a migrated database. This is the only
 // place where the packages meet.
 func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store, opts providerOptions) (*provider, error) {
-	ring, err := openRing(ctx, cfg, store)
+	ring, err := openRing(ctx, cfg, store, opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	logins := login.New(login.Options{
 		Store: store, Chain: chain, Issuer: protocol,
 		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
-		TTL: cfg.Near.NonceTTL.Std(), SessionTTL: cfg.Session.Absolute.Std(),
+		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
 	})
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, wallets(cfg)...),
-		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping,
+		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: claims.Describe,
 		TrustedProxies: cfg.Proxy.Trusted, Log: opts.Log,
 	})
 	if err != nil {
@@ -94,15 +94,30 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	return &provider{handler, store, ring, registry, opts.Log}, nil
 }
 
-func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store) (*keyring.Ring, error) {
-	keks := make([]keyring.KEK, len(cfg.Encryption.Keys))
-	for i, key := range cfg.Encryption.Keys {
-		var err error
-		if keks[i], err = keyring.ParseKEK(string(key)); err != nil {
-			return nil, fmt.Errorf("encryption.keys[%d]: %w", i, err)
-		}
+func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {
+	v, err := keyVault(cfg, store)
+	if err != nil {
+		return nil, err
 	}
-	return keyring.Open(ctx, store, keks, cfg.Signing.Algs)
+	v.Log = log
+	return keyring.Open(ctx, v)
+}
+
+// keyVault says how the signing keys are kept.
+func keyVault(cfg *config.Config, store *postgres.Store) (keyring.Vault, error) {
+	s := cfg.Signing
+	v := keyring.Vault{Store: store, Algs: s.Algs, Schedule: keyring.Schedule{
+		RotateEvery: s.RotateEvery.Std(), PublishBefore: s.PublishBefore.Std(), KeepAfter: s.KeepAfter.Std(),
+		KeepMAC: keyring.DefaultSchedule.KeepMAC, // no client's refresh tokens may live longer
+	}}
+	for i, key := range cfg.Encryption.Keys {
+		kek, err := keyring.ParseKEK(string(key))
+		if err != nil {
+			return v, fmt.Errorf("encryption.keys[%d]: %w", i, err)
+		}
+		v.KEKs = append(v.KEKs, kek)
+	}
+	return v, nil
 }
 
 func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store) error {

@@ -113,17 +113,28 @@ type Near struct {
 	AllowUnfundedImplicit bool `yaml:"allow_unfunded_implicit"`
 }
 
-// Signing chooses the algorithms of ID tokens.
+// Signing chooses the algorithms of tokens and when their keys change.
 type Signing struct {
 	// DefaultAlg signs for clients that name no algorithm. Default RS256.
 	DefaultAlg string `yaml:"default_alg"`
 	// Algs are offered and have a key each. RS256 is always among them (OpenID
-	// Connect Core section 15.1). Default RS256, ES256 and EdDSA.
+	// Connect Core section 15.1). Known are RS256, ES256, EdDSA and PS256.
+	// Default RS256, ES256 and EdDSA.
 	Algs []string `yaml:"algs"`
+	// RotateEvery is how long a key signs before its successor does, 1d to 366d. Default 90d.
+	RotateEvery idp.Duration `yaml:"rotate_every"`
+	// PublishBefore is how long a successor is in the JWKS before it signs, 10m to
+	// less than RotateEvery. Default 24h.
+	PublishBefore idp.Duration `yaml:"publish_before"`
+	// KeepAfter is how long a key stays in the JWKS after it has signed, 25h to
+	// 366d: until the last token that it signed has expired. Default 7d.
+	KeepAfter idp.Duration `yaml:"keep_after"`
 }
 
 // Session bounds the provider's own sign-on.
 type Session struct {
+	// Idle is how long it lasts unused, 1m to Absolute. Default 8h.
+	Idle idp.Duration `yaml:"idle"`
 	// Absolute is how long after the signature a browser stays signed in to
 	// the provider, 1m to 90d. Default 24h.
 	Absolute idp.Duration `yaml:"absolute"`

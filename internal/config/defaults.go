@@ -14,11 +14,14 @@ import (
 func Default(env func(string) (string, bool)) *Config {
 	on := Wallet{Enabled: true}
 	return &Config{
-		Listen:    Listen{Public: ":8080"},
-		Database:  Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
-		Near:      Near{NonceTTL: idp.Duration(5 * time.Minute)},
-		Signing:   Signing{DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA}},
-		Session:   Session{Absolute: idp.Duration(24 * time.Hour)},
+		Listen:   Listen{Public: ":8080"},
+		Database: Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
+		Near:     Near{NonceTTL: idp.Duration(5 * time.Minute)},
+		Signing: Signing{
+			DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA},
+			RotateEvery: idp.Duration(90 * day), PublishBefore: idp.Duration(day), KeepAfter: idp.Duration(7 * day),
+		},
+		Session:   Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour)},
 		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
 		Wallets: Wallets{
 			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},

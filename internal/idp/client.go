@@ -18,6 +18,7 @@ const (
 	RS256 = "RS256"
 	ES256 = "ES256"
 	EdDSA = "EdDSA"
+	PS256 = "PS256"
 )
 
 // Who owns a client's row; only the owner may change it.

@@ -29,9 +29,10 @@ type Login struct {
 	Attempts  int // refused proofs so far
 
 	Proof      *Proof    // nil until a signature was verified
-	ConsumedAt time.Time // zero until the login ended, one way or the other
-	Denied     bool      // it ended by the user's refusal
-	CodeHash   []byte    // of the authorization code, once authorised for a client
+	ConsumedAt time.Time // zero until the nonce was consumed, or a session stood in for it
+	SID        string    // of the session that then began or served
+	Denied     bool      // it ended by the person's refusal
+	CodeHash   []byte    // of the authorization code; nil while consent is asked for
 	CodeExpiry time.Time
 	RedeemedAt time.Time // zero until the code was redeemed
 }
@@ -48,10 +49,10 @@ type Proof struct {
 
 // A Session is a browser's sign-on: one account, proven once.
 type Session struct {
-	SID       string // public identifier, the "sid" claim
-	Hash      []byte // SHA-256 of the cookie's secret
-	Identity  Identity
-	ExpiresAt time.Time
+	Hash        []byte // SHA-256 of the cookie's secret
+	Identity    Identity
+	IdleExpires time.Time // moves with each use
+	ExpiresAt   time.Time // never moves
 }
 
 // An Identity is who signed in, when and how: everything that tokens say of a person.
@@ -61,10 +62,11 @@ type Identity struct {
 	Network   string // "mainnet" or "testnet"
 	PublicKey string // "ed25519:…"
 	AuthTime  time.Time
-	SID       string
+	SID       string // public identifier of the session, the "sid" claim
 }
 
-// A Code is an authorization code before it is stored: its hash and all that it is bound to.
+// A Code is an authorization code before it is stored: its hash, all that it is
+// bound to, and what the person must have agreed to.
 type Code struct {
 	Hash          []byte // SHA-256
 	GrantID       string
@@ -73,8 +75,28 @@ type Code struct {
 	CodeChallenge string // S256; empty without PKCE
 	Scopes        []string
 	Audience      []string
-	Nonce         string // the OpenID Connect nonce
+	Claims        []string // asked for one by one, such as "userinfo:near_public_key"
+	Nonce         string   // the OpenID Connect nonce
+	Consent       Consent
 }
+
+// A Consent is what a person is asked to allow a client.
+type Consent struct {
+	Asked     AskConsent
+	Scopes    []string
+	Resources []string
+	Client    string // fingerprint of the client's name and host as shown
+}
+
+// AskConsent says when a person is asked.
+type AskConsent int
+
+// The zero value asks whenever nothing is remembered that covers the request.
+const (
+	AskUnlessRemembered AskConsent = iota
+	AskNever                       // the operator's own applications
+	AskAlways                      // the application wants it asked again
+)
 
 // A Grant is one granted login for its whole life: what a client may do for
 // whom, and the generation of its refresh token.
@@ -84,6 +106,7 @@ type Grant struct {
 	Identity   Identity
 	Scopes     []string
 	Audience   []string
+	Claims     []string
 	Nonce      string    // of the authorization request; filled only when the code is redeemed
 	Generation uint32    // of the live refresh token
 	ExpiresAt  time.Time // of the live refresh token

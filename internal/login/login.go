@@ -37,12 +37,21 @@ type Store interface {
 	KeepProof(ctx context.Context, id string, p idp.Proof) error
 	// CountRefusal adds one to the login's refused attempts.
 	CountRefusal(ctx context.Context, id string) error
-	// FinishLogin consumes the login and creates its session and, for a client, its code. It
-	// returns the subject, or idp.ErrUsed if the login was consumed, has
-	// expired or was proven by another account or key.
-	FinishLogin(ctx context.Context, id string, p idp.Proof, s *idp.Session, c *idp.Code) (subject string, err error)
-	// DenyLogin consumes the login by the person's refusal, or fails with idp.ErrUsed.
+	// FinishLogin consumes the login and creates its session and, unless consent
+	// must be asked for, its code. It fills in the session's subject and sid. It fails with idp.ErrUsed if the login was
+	// consumed, has expired or was proven by another account or key.
+	FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, s *idp.Session, replaced []byte, c *idp.Code) (issued bool, err error)
+	// DenyLogin ends the login by the person's refusal, or fails with idp.ErrUsed.
 	DenyLogin(ctx context.Context, id string) error
+	// AllowLogin issues the code of a login whose person agreed within this time, or fails with idp.ErrUsed.
+	AllowLogin(ctx context.Context, l *idp.Login, c *idp.Code, within time.Duration) error
+	// Session returns the live session with this hash, or idp.ErrNotFound.
+	Session(ctx context.Context, hash []byte) (*idp.Session, error)
+	// ResumeLogin stores a login that a session answers; if silent, only if its
+	// code can be issued at once. idp.ErrNotFound if nothing was stored.
+	ResumeLogin(ctx context.Context, l *idp.Login, s *idp.Session, idle time.Duration, c *idp.Code, silent bool) (issued bool, err error)
+	// AdoptSession lets a session answer a stored login, or fails with idp.ErrUsed.
+	AdoptSession(ctx context.Context, l *idp.Login, s *idp.Session, idle time.Duration, c *idp.Code) (issued bool, err error)
 	// CloseSubject ends the incarnation of an account that is gone from the chain.
 	CloseSubject(ctx context.Context, network, account string) error
 }
@@ -54,20 +63,23 @@ type Chain interface {
 
 // An Issuer makes the authorization code of a login; *oauth.Provider is one.
 type Issuer interface {
-	Issue(ctx context.Context, l *idp.Login) (*idp.Code, error)
+	// Issue makes the code for this account. fresh reports that the person has just signed.
+	// It fails with idp.ErrConflict if the client wants another account.
+	Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error)
 }
 
 // Options configures New. All fields but Now are required.
 type Options struct {
-	Store      Store
-	Chain      Chain
-	Issuer     Issuer
-	IssuerURL  string        // without a trailing slash
-	Recipient  string        // the NEP-413 recipient
-	Network    string        // "mainnet" or "testnet"
-	TTL        time.Duration // of a challenge; at most 5 minutes
-	SessionTTL time.Duration
-	Now        func() time.Time
+	Store     Store
+	Chain     Chain
+	Issuer    Issuer
+	IssuerURL string        // without a trailing slash
+	Recipient string        // the NEP-413 recipient
+	Network   string        // "mainnet" or "testnet"
+	TTL       time.Duration // of a challenge; at most 5 minutes
+	Idle      time.Duration // how long a session lasts unused
+	Absolute  time.Duration // how long a session lasts at all
+	Now       func() time.Time
 }
 
 // A Service begins and ends logins. It keeps no state of its own.
@@ -94,8 +106,15 @@ type Request struct {
 
 // Begin issues a challenge and stores it: the one write of an authorization request.
 func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
-	now := s.Now()
-	l := &idp.Login{ID: rand.Text(), Params: req.Params, State: req.State, CreatedAt: now}
+	l := s.challenged(req)
+	if err := s.Store.CreateLogin(ctx, l); err != nil {
+		return nil, fmt.Errorf("begin login: %w", err)
+	}
+	return l, nil
+}
+
+func (s *Service) challenged(req Request) *idp.Login {
+	l := &idp.Login{ID: rand.Text(), Params: req.Params, State: req.State, CreatedAt: s.Now()}
 	if req.Client != nil {
 		l.ClientID = req.Client.ID
 	}
@@ -103,13 +122,10 @@ func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
 		l.State = rand.Text()
 	}
 	if req.Browser != "" {
-		l.BrowserHash = browserHash(req.Browser)
+		l.BrowserHash = hashOf(req.Browser)
 	}
 	s.challenge(l, message(req.Client, req.RedirectHost, s.Recipient))
-	if err := s.Store.CreateLogin(ctx, l); err != nil {
-		return nil, fmt.Errorf("begin login: %w", err)
-	}
-	return l, nil
+	return l
 }
 
 // challenge gives l a fresh nonce and everything that follows from it.
@@ -160,7 +176,7 @@ func (s *Service) bound(l *idp.Login, err error, browser string) (*idp.Login, er
 	if err != nil {
 		return nil, fmt.Errorf("find login: %w", err)
 	}
-	if l.BrowserHash != nil && subtle.ConstantTimeCompare(l.BrowserHash, browserHash(browser)) != 1 {
+	if l.BrowserHash != nil && subtle.ConstantTimeCompare(l.BrowserHash, hashOf(browser)) != 1 {
 		return nil, refuse(WrongBrowser, nil, nil)
 	}
 	return l, nil
@@ -216,7 +232,8 @@ func wellFormed(id string) bool {
 		strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-func browserHash(secret string) []byte {
+// hashOf is how cookies' secrets are stored. They are random, so a plain hash does.
+func hashOf(secret string) []byte {
 	h := sha256.Sum256([]byte(secret))
 	return h[:]
 }

@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"net/http/httptest"
 	"os"
@@ -28,10 +29,26 @@ const browser = "browser-secret"
 // codes issues a code per login, as the protocol would.
 type codes struct{}
 
-func (codes) Issue(_ context.Context, l *idp.Login) (*idp.Code, error) {
-	hash := make([]byte, 32)
-	rand.Read(hash)
-	return &idp.Code{Hash: hash, GrantID: rand.Text(), ExpiresAt: time.Now().Add(time.Minute), Scopes: []string{"openid"}, Audience: []string{"x"}}, nil
+func (codes) Issue(_ context.Context, l *idp.Login, account string, _ bool) (*idp.Code, error) {
+	if wanted, ok := strings.CutPrefix(l.Params, "wanted="); ok && wanted != account {
+		return nil, idp.ErrConflict
+	}
+	hash := sha256.Sum256([]byte(l.ID))
+	code := &idp.Code{Hash: hash[:], GrantID: rand.Text(), ExpiresAt: time.Now().Add(time.Minute), Scopes: []string{"openid"}, Audience: []string{"x"},
+		Consent: idp.Consent{Asked: idp.AskNever, Scopes: []string{"openid"}, Client: "as shown"}}
+	switch l.Params {
+	case "ask":
+		code.Consent.Asked = idp.AskUnlessRemembered
+	case "ask always":
+		code.Consent.Asked = idp.AskAlways
+	case "ask more":
+		code.Consent.Asked = idp.AskUnlessRemembered
+		code.Consent.Scopes = []string{"openid", "profile"}
+	case "ask renamed":
+		code.Consent.Asked = idp.AskUnlessRemembered
+		code.Consent.Client = "another name"
+	}
+	return code, nil
 }
 
 type env struct {
@@ -57,7 +74,7 @@ func setup(t *testing.T) *env {
 	}
 	e.Service = login.New(login.Options{Store: postgres.New(e.pool), Chain: client, Issuer: codes{},
 		IssuerURL: "https://id.example.com", Recipient: "id.example.com", Network: "testnet",
-		TTL: 5 * time.Minute, SessionTTL: time.Hour, Now: func() time.Time { return e.now }})
+		TTL: 5 * time.Minute, Idle: time.Hour, Absolute: 2 * time.Hour, Now: func() time.Time { return e.now }})
 	return e
 }
 

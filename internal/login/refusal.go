@@ -37,6 +37,7 @@ const (
 	KeyNotFound            Reason = "key_not_found"
 	NotFullAccess          Reason = "not_full_access"
 	WrongNetwork           Reason = "wrong_network"
+	WrongAccount           Reason = "wrong_account" // not the one that the client asked for
 	AccountTypeUnsupported Reason = "account_type_unsupported"
 
 	// RPCUnavailable is no refusal of the person: the chain could not be asked. The

@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -24,6 +23,12 @@ type Answer struct {
 	State     *string // nil if the wallet dropped it, as most do
 	Wallet    string  // informative
 	Token     string  // a near-sign-verify authToken, instead of all of the above
+	Session   string  // the secret of the browser's session until now, which the new one replaces
+}
+
+// empty reports that the answer has no signature of its own.
+func (a Answer) empty() bool {
+	return a.AccountID == "" && a.PublicKey == "" && a.Signature == "" && a.Token == ""
 }
 
 // An Outcome is a login that succeeded.
@@ -58,7 +63,7 @@ func (s *Service) Verify(ctx context.Context, l *idp.Login, answer Answer) (*Out
 	if err != nil {
 		return nil, s.refused(ctx, l, err)
 	}
-	return s.finish(ctx, l, proven.Proof)
+	return s.finish(ctx, l, proven.Proof, answer.Session)
 }
 
 // A proven answer: the signature fits the login. The key may still be nobody's.
@@ -73,7 +78,7 @@ func (s *Service) prove(l *idp.Login, answer Answer) (*proven, error) {
 	if l.Denied {
 		return nil, refuse(Used, l, nil)
 	}
-	if answer == (Answer{}) {
+	if answer.empty() {
 		return s.kept(l)
 	}
 	if answer.Token != "" {
@@ -154,7 +159,8 @@ func readToken(l *idp.Login, answer *Answer) error {
 			return &Refusal{field.reason, l, t.AccountID, nil}
 		}
 	}
-	*answer = Answer{AccountID: t.AccountID, PublicKey: t.PublicKey, Signature: t.Signature, State: t.State, Wallet: answer.Wallet}
+	*answer = Answer{AccountID: t.AccountID, PublicKey: t.PublicKey, Signature: t.Signature, State: t.State,
+		Wallet: answer.Wallet, Session: answer.Session}
 	return nil
 }
 
@@ -214,36 +220,56 @@ func (s *Service) refused(ctx context.Context, l *idp.Login, err error) error {
 
 // finish consumes the login. The code is made first and stored with it, so that
 // no login is consumed without its code.
-func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof) (*Outcome, error) {
+func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, replaced string) (*Outcome, error) {
 	now := s.Now()
 	secret := rand.Text() + rand.Text()
-	hash := sha256.Sum256([]byte(secret))
 	session := &idp.Session{
-		SID: rand.Text(), Hash: hash[:], ExpiresAt: now.Add(s.SessionTTL),
-		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: now},
+		Hash: hashOf(secret), IdleExpires: now.Add(s.Idle), ExpiresAt: now.Add(s.Absolute),
+		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: now, SID: rand.Text()},
 	}
-	session.Identity.SID = session.SID
-	var code *idp.Code
-	if l.ClientID != "" {
-		var err error
-		if code, err = s.Issuer.Issue(ctx, l); err != nil {
-			return nil, fmt.Errorf("issue code: %w", err)
-		}
+	code, err := s.issue(ctx, l, p.AccountID, true)
+	if err != nil {
+		return nil, err
 	}
-	subject, err := s.Store.FinishLogin(ctx, l.ID, p, session, code)
+	var old []byte
+	if replaced != "" {
+		old = hashOf(replaced)
+	}
+	issued, err := s.Store.FinishLogin(ctx, l, p, session, old, code)
 	if errors.Is(err, idp.ErrUsed) {
 		return s.lost(ctx, l.ID, p)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finish login: %w", err)
 	}
+	done := s.ended(l, session.Identity.SID, code, issued)
+	done.Proof = &p
+	return &Outcome{done, session.Identity, idp.Secret(secret), session.ExpiresAt}, nil
+}
+
+// issue makes the code of a login for a client; nil for a sign-in to the provider itself.
+func (s *Service) issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error) {
+	if l.ClientID == "" {
+		return nil, nil
+	}
+	code, err := s.Issuer.Issue(ctx, l, account, fresh)
+	if errors.Is(err, idp.ErrConflict) {
+		return nil, &Refusal{WrongAccount, l, account, err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("issue code: %w", err)
+	}
+	return code, nil
+}
+
+// ended returns the login as its row is now.
+func (s *Service) ended(l *idp.Login, sid string, code *idp.Code, issued bool) *idp.Login {
 	done := *l
-	done.Proof, done.ConsumedAt = &p, now
-	if code != nil {
+	done.ConsumedAt, done.SID = s.Now(), sid
+	if issued {
 		done.CodeHash, done.CodeExpiry = code.Hash, code.ExpiresAt
 	}
-	session.Identity.Subject = subject
-	return &Outcome{&done, session.Identity, idp.Secret(secret), session.ExpiresAt}, nil
+	return &done
 }
 
 // lost decides for the loser of a race to consume a login.

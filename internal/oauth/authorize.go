@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"near-idp/internal/idp"
 )
@@ -19,6 +20,11 @@ type Request struct {
 	State        string // as sent; may be empty
 	RedirectHost string // where the person will return to, in words
 	LoginHint    string
+
+	redirect string
+	prompt   prompt
+	maxAge   time.Duration // negative: any
+	account  string        // that a hint asks for; "" for any
 }
 
 // Authorize validates an authorization request (OpenID Connect Core section
@@ -30,14 +36,30 @@ func (p *Provider) Authorize(ctx context.Context, form url.Values) (*Request, er
 		return nil, err
 	}
 	if err := p.checkAuthorize(rp.Client, form); err != nil {
-		err.Status = http.StatusSeeOther
-		err.RedirectTo = p.errorURL(rp.redirect, form.Get(paramState), err)
-		return nil, err
+		return nil, p.toClient(rp, form, err)
 	}
-	return &Request{
-		Client: rp.Client, Params: stored(form).Encode(), State: form.Get(paramState),
+	keep := stored(form)
+	// Of the hint only its subject matters, and the token is long.
+	subject, refusal := p.wantedSubject(rp.Client, form)
+	if refusal != nil {
+		return nil, p.toClient(rp, form, refusal)
+	}
+	if subject != "" {
+		keep.Set(keptSubject, subject)
+	}
+	req := &Request{
+		Client: rp.Client, Params: keep.Encode(), State: form.Get(paramState),
 		RedirectHost: redirectHost(rp.redirect), LoginHint: form.Get(paramLoginHint),
-	}, nil
+		redirect: rp.redirect, prompt: promptOf(form), maxAge: maxAgeOf(form), account: accountOf(subject),
+	}
+	return req, nil
+}
+
+// toClient makes an error one that is answered at the client's redirect URI.
+func (p *Provider) toClient(rp *relyingParty, form url.Values, e *Error) *Error {
+	e.Status = http.StatusSeeOther
+	e.RedirectTo = p.errorURL(rp.redirect, form.Get(paramState), e)
+	return e
 }
 
 // relyingParty finds the client and the redirect URI of a request. Until both
@@ -79,11 +101,16 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 
 // Issue makes the authorization code of a login. Nothing is stored yet: the
 // caller stores the code in the statement that consumes the login. The request is validated
-// again, since its client may have been changed or disabled meanwhile.
-func (p *Provider) Issue(ctx context.Context, l *idp.Login) (*idp.Code, error) {
+// again, since its client may have been changed or disabled meanwhile. account
+// is who signs in, and fresh that they have just signed. It fails with
+// idp.ErrConflict if the request's hints name another account.
+func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error) {
 	form, rp, err := p.restore(ctx, l)
 	if err != nil {
 		return nil, err
+	}
+	if wanted := accountOf(form.Get(keptSubject)); wanted != "" && wanted != account {
+		return nil, fmt.Errorf("%w: the application expects %s", idp.ErrConflict, wanted)
 	}
 	if err := p.checkAuthorize(rp.Client, form); err != nil {
 		return nil, err
@@ -103,6 +130,8 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login) (*idp.Code, error) {
 		return nil, fromFosite(f, err)
 	}
 	f.code.RedirectURI = form.Get(paramRedirectURI)
+	f.code.Claims = p.requestedClaims(rp.Client, form)
+	f.code.Consent = p.consent(rp, form, f.code, fresh)
 	return f.code, nil
 }
 

@@ -89,7 +89,6 @@ func TestBadRequestsAreToldToTheClient(t *testing.T) {
 		"request object":          {request("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"},
 		"request_uri":             {request("request_uri", "http://127.0.0.1:1/canary"), "request_uri_not_supported"},
 		"registration":            {request("registration", "{}"), "registration_not_supported"},
-		"prompt none":             {request("prompt", "none"), "login_required"},
 		"prompt none and login":   {request("prompt", "none login"), "invalid_request"},
 		"max_age word":            {request("max_age", "abc"), "invalid_request"},
 		"max_age negative":        {request("max_age", "-1"), "invalid_request"},

@@ -44,11 +44,14 @@ const (
 	unsupportedResponseType = "unsupported_response_type"
 	accessDenied            = "access_denied"
 	loginRequired           = "login_required"
+	consentRequired         = "consent_required"
 	insufficientScope       = "insufficient_scope"
 	requestNotSupported     = "request_not_supported"
 	requestURINotSupported  = "request_uri_not_supported"
 	registrationUnsupported = "registration_not_supported"
 )
+
+var errForeignToken = errors.New("not a token of this provider")
 
 func bad(code, description string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: description}

@@ -68,16 +68,18 @@ var ring = sync.OnceValues(func() (*keyring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keyring.Open(context.Background(), &memoryKeys{}, []keyring.KEK{kek}, []string{idp.RS256, idp.ES256, idp.EdDSA})
+	return keyring.Open(context.Background(), keyring.Vault{Store: &memoryKeys{}, KEKs: []keyring.KEK{kek}, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA}})
 })
 
 // memoryKeys lets keys be shared by tests whose databases are not.
 type memoryKeys struct{ keys []idp.SigningKey }
 
-func (m *memoryKeys) SigningKeys(context.Context) ([]idp.SigningKey, error) { return m.keys, nil }
-func (m *memoryKeys) AddSigningKey(_ context.Context, k idp.SigningKey) error {
-	m.keys = append(m.keys, k)
-	return nil
+func (m *memoryKeys) SigningKeys(context.Context) ([]idp.SigningKey, time.Time, error) {
+	return m.keys, time.Now(), nil
+}
+func (m *memoryKeys) ChangeSigningKeys(_ context.Context, change func([]idp.SigningKey, time.Time) ([]idp.SigningKey, error)) (err error) {
+	m.keys, err = change(m.keys, time.Now())
+	return err
 }
 
 func setup(t *testing.T) *env {
@@ -173,15 +175,16 @@ func (e *env) signIn(form url.Values) url.Values {
 	if err := e.store.CreateLogin(ctx, l); err != nil {
 		e.Fatal(err)
 	}
-	code, err := e.Issue(ctx, l)
+	code, err := e.Issue(ctx, l, "alice.near", true)
 	if err != nil {
 		e.Fatalf("issue: %v", err)
 	}
 	hash := sha256.Sum256(l.Nonce[:])
-	session := &idp.Session{SID: rand.Text(), Hash: hash[:], ExpiresAt: time.Now().Add(time.Hour),
-		Identity: idp.Identity{AccountID: "alice.near", Network: "mainnet", PublicKey: "ed25519:x", AuthTime: time.Now()}}
+	session := &idp.Session{Hash: hash[:], IdleExpires: time.Now().Add(time.Hour), ExpiresAt: time.Now().Add(time.Hour),
+		Identity: idp.Identity{AccountID: "alice.near", Network: "mainnet", PublicKey: "ed25519:x", AuthTime: time.Now(), SID: rand.Text()}}
 	proof := idp.Proof{AccountID: "alice.near", PublicKey: "ed25519:x"}
-	if _, err := e.store.FinishLogin(ctx, l.ID, proof, session, code); err != nil {
+	code.Consent.Asked = idp.AskNever // consent is the login's matter
+	if _, err := e.store.FinishLogin(ctx, l, proof, session, nil, code); err != nil {
 		e.Fatal(err)
 	}
 	l.CodeHash, l.CodeExpiry = code.Hash, code.ExpiresAt

@@ -45,6 +45,7 @@ func (p *Provider) describe() metadata {
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims...),
 		ClaimTypes:       []string{"normal"},
+		ClaimsParameter:  true,
 		IssuerInResponse: true,
 	}
 }

@@ -24,8 +24,13 @@ const (
 	paramCodeChallenge       = "code_challenge"
 	paramCodeChallengeMethod = "code_challenge_method"
 	paramCodeVerifier        = "code_verifier"
+	paramClaims              = "claims"
+	paramIDTokenHint         = "id_token_hint"
+	// keptSubject holds, in a stored request, the subject that its hints name.
+	keptSubject = "_subject"
 
 	scopeOpenID        = "openid"
+	scopeProfile       = "profile"
 	scopeOfflineAccess = "offline_access"
 	responseTypeCode   = "code"
 	methodS256         = "S256"
@@ -36,14 +41,14 @@ const (
 var authorizeParams = map[string]int{
 	paramClientID: 100, paramRedirectURI: 2048, paramResponseType: 100, paramResponseMode: 100,
 	paramScope: 2048, paramState: 4096, paramNonce: 1024, paramPrompt: 100, paramMaxAge: 20,
-	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20,
+	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20, paramClaims: 4096, paramIDTokenHint: 8192,
 }
 
 // stored returns the parameters worth keeping with a login.
 func stored(form url.Values) url.Values {
 	keep := url.Values{}
 	for name := range authorizeParams {
-		if value := form.Get(name); value != "" {
+		if value := form.Get(name); value != "" && name != paramIDTokenHint {
 			keep.Set(name, value)
 		}
 	}
@@ -127,22 +132,4 @@ func checkChallenge(c *idp.Client, form url.Values) *Error {
 
 func notBase64URL(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-}
-
-// checkPrompt judges prompt and max_age. Every login is a fresh signature, so
-// whatever age is demanded is met, and only prompt=none cannot be.
-func checkPrompt(form url.Values) *Error {
-	prompts := strings.Fields(form.Get(paramPrompt))
-	if slices.Contains(prompts, "none") {
-		if len(prompts) > 1 {
-			return bad(invalidRequest, "The prompt none cannot be combined with others.")
-		}
-		return bad(loginRequired, "The person has to sign in, and the prompt none forbids to ask.")
-	}
-	if age := form.Get(paramMaxAge); age != "" {
-		if _, err := strconv.ParseUint(age, 10, 32); err != nil {
-			return bad(invalidRequest, "The parameter max_age is not a number of seconds.")
-		}
-	}
-	return nil
 }

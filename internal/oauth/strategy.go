@@ -194,7 +194,7 @@ func (s strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosite
 		"amr":       []string{"pop"}, // RFC 8176: proof of possession of a key
 		"sid":       who.SID,
 	}
-	maps.Copy(claims, s.p.Profile(who, f.grant.Scopes))
+	maps.Copy(claims, s.p.disclose(who, f.grant.Scopes, f.grant.Claims, placeIDToken))
 	claims["sub"] = who.Subject
 	if f.grant.Nonce != "" {
 		claims["nonce"] = f.grant.Nonce

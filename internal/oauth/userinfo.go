@@ -39,7 +39,7 @@ func (p *Provider) UserInfo(ctx context.Context, token string) (map[string]any, 
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
-	info := p.Profile(grant.Identity, scopes)
+	info := p.disclose(grant.Identity, scopes, grant.Claims, placeUserInfo)
 	info["sub"] = grant.Identity.Subject
 	return info, nil
 }

@@ -225,6 +225,6 @@ func TestEveryChangeIsNotified(t *testing.T) {
 	expect("delete secret", "client_secrets")
 	must(t, store.DeleteClient(ctx, "web", idp.ManagedByAPI))
 	expect("delete", "clients")
-	must(t, store.AddSigningKey(ctx, idp.SigningKey{KID: "k", Alg: idp.ES256, Wrapped: []byte{1}}))
+	must(t, addKey(ctx, store, idp.SigningKey{KID: "k", Alg: idp.ES256, Wrapped: []byte{1}}))
 	expect("add key", "signing_keys")
 }

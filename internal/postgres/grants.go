@@ -7,6 +7,16 @@ import (
 	"near-idp/internal/idp"
 )
 
+const grantColumns = `id, client_id, subject, account_id, network, public_key, auth_time, sid,
+	scopes, audience, claims, generation, expires_at`
+
+// into are the places of grantColumns, and whatever else a statement returns.
+func into(g *idp.Grant, more ...any) []any {
+	who := &g.Identity
+	return append([]any{&g.ID, &g.ClientID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &who.SID,
+		&g.Scopes, &g.Audience, &g.Claims, &g.Generation, &g.ExpiresAt}, more...)
+}
+
 // A redeemed code is spent even if its verifier or redirect URI was wrong:
 // whoever is stopped there may not try again. A code of another client is left alone.
 const redeemCode = `
@@ -14,19 +24,18 @@ const redeemCode = `
 		UPDATE logins
 		SET redeemed_at = now()
 		WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND code_expires_at > now()
-		RETURNING grant_id, client_id, sid, scopes, audience, oidc_nonce,
+		RETURNING grant_id, client_id, sid, scopes, audience, claims, oidc_nonce,
 		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4 AS fits
 	)
 	INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
-	                    scopes, audience, expires_at, max_expires_at)
+	                    scopes, audience, claims, expires_at, max_expires_at)
 	SELECT c.grant_id, c.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-	       c.scopes, c.audience, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
+	       c.scopes, c.audience, c.claims, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
 	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
 	FROM code c
 	JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
 	WHERE c.fits
-	RETURNING id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience,
-	          generation, expires_at, (SELECT oidc_nonce FROM code)`
+	RETURNING ` + grantColumns + `, (SELECT oidc_nonce FROM code)`
 
 // RedeemCode spends an authorization code and creates its grant: the whole
 // token endpoint is this one statement. challenge is the S256 of the verifier that
@@ -40,9 +49,7 @@ func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectU
 	}
 	var g idp.Grant
 	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, want,
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std()).Scan(
-		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
-		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt, &g.Nonce)
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std()).Scan(into(&g, &g.Nonce)...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -72,8 +79,7 @@ const refreshGrant = `
 	                      THEN NULL ELSE now() END
 	WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > now()
 	  AND generation >= $3 AND 'offline_access' = ANY (scopes)
-	RETURNING id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience,
-	          generation, expires_at, revoked_at IS NOT NULL`
+	RETURNING ` + grantColumns + `, revoked_at IS NOT NULL`
 
 // RefreshGrant spends one generation of a refresh token. It fails with
 // idp.ErrNotFound for a grant that is unknown, over or another client's, and with idp.ErrUsed
@@ -81,9 +87,7 @@ const refreshGrant = `
 func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generation uint32, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
 	var reused bool
-	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std()).Scan(
-		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
-		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt, &reused)
+	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std()).Scan(into(&g, &reused)...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -97,11 +101,9 @@ func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generatio
 func (s *Store) Grant(ctx context.Context, id string) (*idp.Grant, error) {
 	var g idp.Grant
 	err := s.db.QueryRow(ctx, `
-		SELECT id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience, generation, expires_at
+		SELECT `+grantColumns+`
 		FROM grants
-		WHERE id = $1 AND revoked_at IS NULL`, id).Scan(
-		&g.ID, &g.ClientID, &g.Identity.Subject, &g.Identity.AccountID, &g.Identity.Network, &g.Identity.PublicKey,
-		&g.Identity.AuthTime, &g.Identity.SID, &g.Scopes, &g.Audience, &g.Generation, &g.ExpiresAt)
+		WHERE id = $1 AND revoked_at IS NULL`, id).Scan(into(&g)...)
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"near-idp/internal/idp"
@@ -24,7 +25,7 @@ const selectLogin = `
 	SELECT id, client_id, params, message, nonce, recipient, callback_url, state,
 	       browser_hash, created_at, expires_at, renewals, attempts,
 	       account_id, public_key, callback_bound, wallet,
-	       consumed_at, denied, code_hash, code_expires_at, redeemed_at
+	       consumed_at, sid, denied, code_hash, code_expires_at, redeemed_at
 	FROM logins `
 
 // Login returns the login with this id, whatever became of it, or idp.ErrNotFound.
@@ -41,18 +42,19 @@ func scanLogin(row pgx.Row) (*idp.Login, error) {
 	var (
 		l                                     idp.Login
 		nonce                                 []byte
-		account, key, wallet                  *string
+		account, key, wallet, sid             *string
 		bound                                 *bool
 		consumedAt, codeExpiresAt, redeemedAt *time.Time
 	)
 	err := row.Scan(&l.ID, &l.ClientID, &l.Params, &l.Message, &nonce, &l.Recipient, &l.CallbackURL, &l.State,
 		&l.BrowserHash, &l.CreatedAt, &l.ExpiresAt, &l.Renewals, &l.Attempts,
 		&account, &key, &bound, &wallet,
-		&consumedAt, &l.Denied, &l.CodeHash, &codeExpiresAt, &redeemedAt)
+		&consumedAt, &sid, &l.Denied, &l.CodeHash, &codeExpiresAt, &redeemedAt)
 	if err != nil {
 		return nil, translate(err)
 	}
 	copy(l.Nonce[:], nonce)
+	l.SID = orZero(sid)
 	l.ConsumedAt, l.CodeExpiry, l.RedeemedAt = orZero(consumedAt), orZero(codeExpiresAt), orZero(redeemedAt)
 	if account != nil {
 		l.Proof = &idp.Proof{AccountID: *account, PublicKey: orZero(key), CallbackBound: orZero(bound), Wallet: orZero(wallet)}
@@ -87,65 +89,120 @@ func (s *Store) CountRefusal(ctx context.Context, id string) error {
 	return translate(err)
 }
 
-// DenyLogin consumes an open login by the person's refusal; idp.ErrUsed if it is not open.
+// DenyLogin ends a login by the person's refusal, before or after the
+// signature; idp.ErrUsed if a code was issued or it was denied before.
 func (s *Store) DenyLogin(ctx context.Context, id string) error {
 	tag, err := s.db.Exec(ctx, `
 		UPDATE logins
-		SET consumed_at = now(), denied = true
-		WHERE id = $1 AND consumed_at IS NULL`, id)
+		SET consumed_at = coalesce(consumed_at, now()), denied = true
+		WHERE id = $1 AND code_hash IS NULL AND NOT denied`, id)
 	if err == nil && tag.RowsAffected() == 0 {
 		return idp.ErrUsed
 	}
 	return translate(err)
 }
 
+// The code is stored with the login whether or not it may be issued yet; its
+// hash and expiry, without which it cannot be redeemed, only if it may.
+const (
+	codeColumns = `grant_id, redirect_uri, code_challenge, scopes, audience, oidc_nonce, claims, code_hash, code_expires_at`
+	codeValues  = `@grant_id, @redirect_uri, @code_challenge, @scopes, @audience, @oidc_nonce, @claims,
+		CASE WHEN ` + mayIssue + ` THEN @code_hash::bytea END, CASE WHEN ` + mayIssue + ` THEN @code_expires_at::timestamptz END`
+
+	// mayIssue reports that no consent is asked for, or that one is remembered which covers it.
+	mayIssue = `(@asked::int = 1 OR @asked::int = 0 AND EXISTS (
+		SELECT FROM consents c
+		JOIN subjects s ON s.network = c.network AND s.subject = c.subject AND s.closed_at IS NULL
+		WHERE s.network = @network AND s.account_id = @account_id AND c.client_id = @client_id
+		  AND c.client = @consent_client AND c.scopes @> @consent_scopes AND c.resources @> @consent_resources))`
+)
+
+// codeArgs are the arguments of codeValues but for the person.
+func codeArgs(code *idp.Code, args pgx.StrictNamedArgs) pgx.StrictNamedArgs {
+	if code == nil { // a sign-in to the provider itself
+		code = &idp.Code{Consent: idp.Consent{Asked: idp.AskAlways}}
+	}
+	var challenge *string
+	if code.CodeChallenge != "" {
+		challenge = &code.CodeChallenge
+	}
+	for name, value := range map[string]any{
+		"grant_id": code.GrantID, "redirect_uri": code.RedirectURI, "code_challenge": challenge,
+		"scopes": notNull(code.Scopes), "audience": notNull(code.Audience), "oidc_nonce": code.Nonce, "claims": notNull(code.Claims),
+		"code_hash": code.Hash, "code_expires_at": code.ExpiresAt,
+		"asked": int(code.Consent.Asked), "consent_client": code.Consent.Client,
+		"consent_scopes": notNull(code.Consent.Scopes), "consent_resources": notNull(code.Consent.Resources),
+	} {
+		args[name] = value
+	}
+	return args
+}
+
+func notNull(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
 // finishLogin consumes the nonce, and from the consumed row alone follow the
-// subject, the session and the code: no other statement creates a session.
+// subject, the session and the code. A session of the same person in the same browser keeps
+// its sid, which applications know it by, and changes its secret.
 const finishLogin = `
-	WITH login AS (
+	WITH old AS (
+		SELECT o.sid
+		FROM sessions o
+		JOIN subjects s ON s.network = o.network AND s.subject = o.subject AND s.closed_at IS NULL
+		WHERE o.hash = @replaced AND o.network = @network AND o.account_id = @account_id
+		  AND o.ended_at IS NULL AND o.idle_expires_at > now() AND o.expires_at > now()
+	), login AS (
 		UPDATE logins
-		SET consumed_at = now(), account_id = $2, public_key = $3, callback_bound = $4, wallet = $5, sid = $6,
-		    grant_id = $7, code_hash = $8, code_expires_at = $9, redirect_uri = $10, code_challenge = $11,
-		    scopes = $12, audience = $13, oidc_nonce = $14
-		WHERE id = $1 AND consumed_at IS NULL AND expires_at > now()
-		  AND (account_id IS NULL OR (account_id = $2 AND public_key = $3))
-		RETURNING id
+		SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound,
+		    wallet = @wallet, sid = coalesce((SELECT sid FROM old), @sid), (` + codeColumns + `) = ROW (` + codeValues + `)
+		WHERE id = @id AND client_id = @client_id AND consumed_at IS NULL AND expires_at > now()
+		  AND (account_id IS NULL OR (account_id = @account_id AND public_key = @public_key))
+		RETURNING sid, code_hash
 	), subject AS (
 		INSERT INTO subjects (network, account_id, incarnation)
-		SELECT $15, $2, 1 + coalesce((SELECT max(incarnation) FROM subjects WHERE network = $15 AND account_id = $2), 0)
+		SELECT @network, @account_id, 1 + coalesce((
+			SELECT max(incarnation) FROM subjects WHERE network = @network AND account_id = @account_id), 0)
 		FROM login
 		ON CONFLICT (network, account_id) WHERE closed_at IS NULL
 		DO UPDATE SET last_login_at = now()
 		RETURNING subject
+	), session AS (
+		INSERT INTO sessions (sid, hash, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at)
+		SELECT login.sid, @hash, subject.subject, @account_id, @network, @public_key, @auth_time, @idle_expires_at, @expires_at
+		FROM login, subject
+		ON CONFLICT (sid) DO UPDATE
+		SET hash = excluded.hash, public_key = excluded.public_key, auth_time = excluded.auth_time,
+		    idle_expires_at = excluded.idle_expires_at, expires_at = excluded.expires_at
+		RETURNING sid, subject
+	), replaced AS (
+		UPDATE sessions
+		SET ended_at = now()
+		WHERE hash = @replaced AND ended_at IS NULL AND sid <> (SELECT sid FROM login)
 	)
-	INSERT INTO sessions (sid, hash, subject, account_id, network, public_key, auth_time, expires_at)
-	SELECT $6, $16, subject.subject, $2, $15, $3, $17, $18
-	FROM subject
-	RETURNING subject`
+	SELECT session.subject, session.sid, login.code_hash IS NOT NULL
+	FROM session, login`
 
-// FinishLogin consumes an open login and creates its session and code; see login.Store.
-func (s *Store) FinishLogin(ctx context.Context, id string, p idp.Proof, session *idp.Session, code *idp.Code) (string, error) {
-	var grantID, redirectURI, challenge, nonce *string
-	var hash []byte
-	var expires *time.Time
-	var scopes, audience []string
-	if code != nil {
-		grantID, redirectURI, nonce, hash, expires = &code.GrantID, &code.RedirectURI, &code.Nonce, code.Hash, &code.ExpiresAt
-		scopes, audience = code.Scopes, code.Audience
-		if code.CodeChallenge != "" {
-			challenge = &code.CodeChallenge
-		}
+// FinishLogin consumes an open login and creates its session and, if no consent
+// is to be asked for, its code. It fills in the session's subject and sid and reports whether the
+// code was issued. replaced is the hash of the browser's session until now,
+// or nil. It fails with idp.ErrUsed if the login is not open to this proof.
+func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, session *idp.Session, replaced []byte, code *idp.Code) (issued bool, err error) {
+	who := &session.Identity
+	args := codeArgs(code, pgx.StrictNamedArgs{
+		"id": l.ID, "client_id": l.ClientID, "account_id": p.AccountID, "public_key": p.PublicKey,
+		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "network": who.Network,
+		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
+		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced,
+	})
+	err = translate(s.db.QueryRow(ctx, finishLogin, args).Scan(&who.Subject, &who.SID, &issued))
+	if errors.Is(err, idp.ErrNotFound) {
+		return false, idp.ErrUsed
 	}
-	var subject string
-	err := s.db.QueryRow(ctx, finishLogin,
-		id, p.AccountID, p.PublicKey, p.CallbackBound, p.Wallet, session.SID,
-		grantID, hash, expires, redirectURI, challenge,
-		scopes, audience, nonce,
-		session.Identity.Network, session.Hash, session.Identity.AuthTime, session.ExpiresAt).Scan(&subject)
-	if err = translate(err); err == idp.ErrNotFound {
-		return "", idp.ErrUsed
-	}
-	return subject, err
+	return issued, err
 }
 
 // CloseSubject ends the open incarnation of an account, if there is one.

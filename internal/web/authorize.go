@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"near-idp/internal/idp"
 	"near-idp/internal/login"
+	"near-idp/internal/oauth"
 )
 
 // maxRedirectedQuery is what proxies are sure to pass in a request line.
@@ -26,17 +28,55 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 	entryOf(r).clientID = req.Client.ID
 	// A POST from another site carries no Lax cookie. A new one would cut off the
 	// logins in the browser's other tabs, so the request comes again as a navigation.
-	if r.Method == http.MethodPost && s.browser(r) == "" && len(req.Params) <= maxRedirectedQuery {
-		redirect(w, s.base+"/authorize?"+req.Params)
+	query := form.Encode()
+	if r.Method == http.MethodPost && s.browser(r) == "" && len(query) <= maxRedirectedQuery {
+		redirect(w, s.base+"/authorize?"+query)
 		return nil
 	}
-	l, err := s.Logins.Begin(r.Context(), login.Request{
+	session, err := s.Logins.Session(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	step, err := s.Protocol.Decide(req, session)
+	if err != nil {
+		return err
+	}
+	begin := login.Request{
 		Client: req.Client, RedirectHost: req.RedirectHost, Params: req.Params, State: req.State, Browser: s.bindBrowser(w, r),
-	})
+	}
+	if step == oauth.StepResume || step == oauth.StepSilent {
+		return s.resume(w, r, req, begin, session, step == oauth.StepSilent)
+	}
+	return s.beginLogin(w, r, begin)
+}
+
+func (s *server) beginLogin(w http.ResponseWriter, r *http.Request, begin login.Request) error {
+	l, err := s.Logins.Begin(r.Context(), begin)
 	if err != nil {
 		return err
 	}
 	redirect(w, s.base+"/login/"+l.ID)
+	return nil
+}
+
+// resume answers from the browser's session: with a code, by asking for
+// consent, or, if nothing may be asked, with an error.
+func (s *server) resume(w http.ResponseWriter, r *http.Request, req *oauth.Request, begin login.Request, session *idp.Session, silent bool) error {
+	l, err := s.Logins.Resume(r.Context(), begin, session, silent)
+	if err != nil {
+		return err
+	}
+	if l == nil && silent {
+		return s.Protocol.ConsentRequired(req)
+	}
+	if l == nil { // the session ended a moment ago
+		return s.beginLogin(w, r, begin)
+	}
+	to, _, err := s.destination(r, l)
+	if err != nil {
+		return err
+	}
+	redirect(w, to)
 	return nil
 }
 

@@ -100,6 +100,9 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 		form.Set("response_type", "code")
 	}
 	req, err := s.Protocol.Authorize(r.Context(), form)
+	if err == nil { // nobody is signed in here
+		_, err = s.Protocol.Decide(req, nil)
+	}
 	if refused, ok := errors.AsType[*oauth.Error](err); ok {
 		here := *refused
 		here.RedirectTo = "" // the caller is told; there is no browser to send away
@@ -151,6 +154,9 @@ func (s *server) verifyLogin(w http.ResponseWriter, r *http.Request) error {
 		to, code, err := s.destination(r, out.Login)
 		if err != nil {
 			return err
+		}
+		if code == "" { // nobody can be asked here
+			return errConsentElsewhere
 		}
 		reply["redirect_to"], reply["code"] = to, code
 	}

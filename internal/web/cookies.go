@@ -67,6 +67,27 @@ func (s *server) bindBrowser(w http.ResponseWriter, r *http.Request) string {
 	return secret
 }
 
+// session returns the secret of the browser's session cookie, "" if it has none.
+func (s *server) session(r *http.Request) string {
+	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil || !sessionSyntax.MatchString(c.Value) {
+		return ""
+	}
+	return c.Value
+}
+
+// two of rand.Text, 260 bits
+var sessionSyntax = regexp.MustCompile(`^[A-Z2-7]{52}$`)
+
+// replaced is the session that a new one takes the place of: the browser's, if
+// the login is the browser's too.
+func (s *server) replaced(r *http.Request, l *idp.Login) string {
+	if l.BrowserHash == nil {
+		return ""
+	}
+	return s.session(r)
+}
+
 // startSession hands the new session to the browser that proved it. A login
 // that was begun through the API has no browser: its session goes to a caller that is
 // no browser, or to our own pages, and only where it signs in to the provider

@@ -145,6 +145,7 @@ func newSite(t *testing.T, change ...func(*Options)) *site {
 		Wallets: []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
 		Logins:  f, Protocol: f, Clients: f,
 		Ready:          func(context.Context) error { return nil },
+		Describe:       func(scope string) string { return "Learn " + scope },
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Log:            slog.New(slog.NewJSONHandler(&log, nil)),
 		Now:            func() time.Time { return testNow },
@@ -196,3 +197,25 @@ func cookieNamed(w *httptest.ResponseRecorder, name string) *http.Cookie {
 	}
 	return nil
 }
+
+func (f *fakeBackend) Session(context.Context, string) (*idp.Session, error) { return nil, nil }
+
+func (f *fakeBackend) Resume(context.Context, login.Request, *idp.Session, bool) (*idp.Login, error) {
+	return f.login, nil
+}
+
+func (f *fakeBackend) Adopt(_ context.Context, l *idp.Login, _ string) (*idp.Login, error) {
+	return l, nil
+}
+
+func (f *fakeBackend) Terms(context.Context, *idp.Login) (idp.Consent, error) {
+	return idp.Consent{Scopes: []string{"openid"}}, nil
+}
+
+func (f *fakeBackend) Allow(_ context.Context, l *idp.Login) (*idp.Login, error) { return l, nil }
+
+func (f *fakeBackend) Decide(*oauth.Request, *idp.Session) (oauth.Step, error) {
+	return oauth.StepLogin, nil
+}
+
+func (f *fakeBackend) ConsentRequired(*oauth.Request) error { return nil }

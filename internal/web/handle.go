@@ -138,6 +138,7 @@ func (s *server) view(r *http.Request, title, script string) templates.Page {
 		Title:     title,
 		Notice:    s.Notice,
 		StyleURL:  s.base + static.URL("style.css"),
+		IconURL:   s.base + static.URL("icons/provider.svg"),
 		RequestID: entryOf(r).id,
 	}
 	if script != "" {

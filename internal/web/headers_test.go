@@ -43,14 +43,19 @@ var pages = []struct {
 	{name: "refused paste", method: "POST", path: "/login/" + testID + "/paste", body: "output=nothing", status: 400, edits: []edit{asForm}},
 	{name: "renew", method: "POST", path: "/login/" + testID + "/renew", status: 303},
 	{name: "cancel", method: "POST", path: "/login/" + testID + "/cancel", status: 303},
-	{name: "continue", method: "GET", path: "/continue/" + testID, status: 200, change: func(s *site) { s.login.ConsumedAt = testNow }},
+	{name: "consent", method: "GET", path: "/consent/" + testID, status: 200, change: func(s *site) {
+		s.login.ConsumedAt, s.login.Proof = testNow, &idp.Proof{AccountID: "alice.testnet"}
+	}},
+	{name: "continue", method: "GET", path: "/continue/" + testID, status: 200, change: func(s *site) { s.login.ConsumedAt, s.login.CodeHash = testNow, []byte("hash") }},
 	{name: "signed in here", method: "GET", path: "/continue/" + testID, status: 200, change: func(s *site) {
 		s.login.ConsumedAt, s.login.ClientID, s.login.Proof = testNow, "", &idp.Proof{AccountID: "alice.testnet"}
 	}},
 	{name: "cancelled here", method: "GET", path: "/continue/" + testID, status: 200, change: func(s *site) {
 		s.login.ConsumedAt, s.login.ClientID, s.login.Denied = testNow, "", true
 	}},
-	{name: "redeemed", method: "GET", path: "/continue/" + testID, status: 409, change: func(s *site) { s.login.ConsumedAt, s.respErr = testNow, idp.ErrUsed }},
+	{name: "redeemed", method: "GET", path: "/continue/" + testID, status: 409, change: func(s *site) {
+		s.login.ConsumedAt, s.login.CodeHash, s.respErr = testNow, []byte("hash"), idp.ErrUsed
+	}},
 	{name: "outage", method: "GET", path: "/login/" + testID, status: 503, change: func(s *site) { s.findErr = idp.ErrUnavailable }},
 	{name: "defect", method: "GET", path: "/login/" + testID, status: 500, change: func(s *site) { s.findErr = errors.New("boom") }},
 	{name: "panic", method: "GET", path: "/authorize", status: 500, change: func(s *site) { s.panics = true }},

@@ -58,6 +58,9 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if view.SessionAccount, err = s.selectable(r, l); err != nil {
+		return err
+	}
 	if !s.Now().Before(l.ExpiresAt) {
 		view.Panel = templates.PanelExpired
 	}
@@ -159,6 +162,10 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if l.ConsumedAt.IsZero() {
 		redirect(w, s.base+"/login/"+l.ID)
+		return nil
+	}
+	if login.AwaitsConsent(l) {
+		redirect(w, s.base+"/consent/"+l.ID)
 		return nil
 	}
 	if l.ClientID == "" {

@@ -43,7 +43,7 @@ func TestChallengeOfAnEndedLoginIsRefused(t *testing.T) {
 	if w := s.send("GET", "/login/"+testID, "", wantJSON, withCookie); w.Code != 410 || !strings.Contains(w.Body.String(), `"expired"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	s.login.ConsumedAt = testNow
+	s.login.ConsumedAt, s.login.CodeHash = testNow, []byte("hash")
 	if w := s.send("GET", "/login/"+testID, "", wantJSON, withCookie); w.Code != 409 || !strings.Contains(w.Body.String(), `"used"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -186,7 +186,7 @@ func TestContinueIsAPageAndNoRedirect(t *testing.T) {
 	if w := s.send("GET", "/continue/"+testID, "", withCookie); w.Code != 303 || w.Header().Get("Location") != "/login/"+testID {
 		t.Errorf("before the login ended: %d %v", w.Code, w.Header())
 	}
-	s.login.ConsumedAt = testNow
+	s.login.ConsumedAt, s.login.CodeHash = testNow, []byte("hash")
 	w := s.send("GET", "/continue/"+testID, "", withCookie)
 	page := html.UnescapeString(w.Body.String())
 	if w.Code != 200 || w.Header().Get("Location") != "" || !strings.Contains(page, `http-equiv="refresh"`) || !strings.Contains(page, `href="`+callback+`?code=C0DE"`) {

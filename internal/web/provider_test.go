@@ -96,8 +96,9 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	defaults := clients.Defaults{Alg: idp.ES256, Lifetimes: idp.DefaultLifetimes}
 	service := clients.Service{Store: store, Defaults: defaults}
 	for _, c := range []idp.Client{
-		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access"},
-		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool)},
+		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true},
+		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
+		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool), FirstParty: true},
 	} {
 		_, _, err := service.Create(ctx, c, "")
 		must(p.t, err)
@@ -107,7 +108,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	must(p.t, registry.Reload(ctx))
 	kek, err := keyring.ParseKEK("0123456789abcdefghijklmnopqrstuvwxyzABCD")
 	must(p.t, err)
-	ring, err := keyring.Open(ctx, store, []keyring.KEK{kek}, []string{idp.ES256})
+	ring, err := keyring.Open(ctx, keyring.Vault{Store: store, KEKs: []keyring.KEK{kek}, Algs: []string{idp.ES256}})
 	must(p.t, err)
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: p.issuer, Clients: registry, Keys: ring, Store: store, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.ES256,
@@ -122,12 +123,12 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	must(p.t, err)
 	logins := login.New(login.Options{
 		Store: store, Chain: chain, Issuer: protocol, IssuerURL: p.issuer, Recipient: recipient, Network: "testnet",
-		TTL: 5 * time.Minute, SessionTTL: time.Hour, Now: p.now,
+		TTL: 5 * time.Minute, Idle: time.Hour, Absolute: 2 * time.Hour, Now: p.now,
 	})
 	handler, err := web.New(web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
 		Wallets: []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
-		Ready:   store.Ping, Log: log, Now: p.now,
+		Ready:   store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
 	})
 	must(p.t, err)
 	return handler
@@ -232,9 +233,10 @@ type challenge struct {
 	path        string
 }
 
-// begin goes from the authorization request to the challenge.
+// begin goes from the authorization request to the challenge, signed in or not.
 func (b *browser) begin(change ...string) challenge {
 	b.t.Helper()
+	change = append([]string{"prompt", "login"}, change...)
 	r := b.send("GET", "/authorize?"+request(change...).Encode(), "")
 	path := r.header.Get("Location")
 	if r.status != http.StatusSeeOther || !strings.HasPrefix(path, "/login/") {
@@ -262,4 +264,11 @@ func (b *browser) redeem(code string) reply {
 	return b.postForm("/token", url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {appURL}, "client_id": {"app"}, "code_verifier": {verifier},
 	})
+}
+
+// wallet is that of another account of the chain.
+func (p *provider) wallet(account string) *neartest.Wallet {
+	w := neartest.NewWallet(account)
+	p.chain.AddKey(account, w.PublicKey(), neartest.FullAccess)
+	return w
 }

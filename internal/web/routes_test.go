@@ -44,7 +44,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 func TestIssuerWithAPath(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *Options) { o.Issuer = testIssuer + "/auth/v1" })
-	s.login.ConsumedAt = testNow
+	s.login.ConsumedAt, s.login.CodeHash = testNow, []byte("hash")
 	for path, status := range map[string]int{
 		"/auth/v1": 200, "/auth/v1/": 200, "/": 404, "/authorize": 404, "/auth/v1/jwks": 200, "/auth/v1/healthz": 200, "/healthz": 200, "/readyz": 200,
 		"/auth/v1/.well-known/openid-configuration":       200,

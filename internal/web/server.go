@@ -33,11 +33,18 @@ type Logins interface {
 	Verify(ctx context.Context, l *idp.Login, a login.Answer) (*login.Outcome, error)
 	Renew(ctx context.Context, id, browser string) (*idp.Login, error)
 	Deny(ctx context.Context, id, browser string) (*idp.Login, error)
+	Session(ctx context.Context, secret string) (*idp.Session, error)
+	Resume(ctx context.Context, req login.Request, session *idp.Session, silent bool) (*idp.Login, error)
+	Adopt(ctx context.Context, l *idp.Login, secret string) (*idp.Login, error)
+	Terms(ctx context.Context, l *idp.Login) (idp.Consent, error)
+	Allow(ctx context.Context, l *idp.Login) (*idp.Login, error)
 }
 
 // Protocol speaks OAuth 2.0 and OpenID Connect; *oauth.Provider is one.
 type Protocol interface {
 	Authorize(ctx context.Context, form url.Values) (*oauth.Request, error)
+	Decide(r *oauth.Request, session *idp.Session) (oauth.Step, error)
+	ConsentRequired(r *oauth.Request) error
 	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
 	Token(ctx context.Context, r *http.Request) (*oauth.TokenResponse, error)
 	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
@@ -63,6 +70,8 @@ type Options struct {
 	Logins   Logins
 	Protocol Protocol
 	Clients  Clients
+	// Describe says in plain words what a scope lets a client learn or do.
+	Describe func(scope string) string
 
 	// Ready reports whether the provider can serve, which is whether its database answers.
 	Ready func(ctx context.Context) error
@@ -142,6 +151,9 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/paste", s.page(s.own(s.paste)))
 	at("POST /login/{id}/renew", s.page(s.own(s.renew)))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
+	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
+	at("GET /consent/{id}", s.page(s.consentPage))
+	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))
 
 	at("POST /api/auth/initiate-login", s.backend(s.initiateLogin))

@@ -23,6 +23,7 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	answer.Session = s.replaced(r, l)
 	out, err := s.Logins.Verify(r.Context(), l, answer)
 	if err != nil {
 		return err
@@ -62,6 +63,9 @@ func (s *server) destination(r *http.Request, l *idp.Login) (to, code string, er
 	if l.ClientID == "" {
 		return s.url("/continue/" + l.ID), "", nil
 	}
+	if login.AwaitsConsent(l) {
+		return s.url("/consent/" + l.ID), "", nil
+	}
 	response, err := s.Protocol.Response(r.Context(), l)
 	return response.RedirectTo, response.Code, err
 }
@@ -99,7 +103,7 @@ func (s *server) verifyPasted(r *http.Request, l *idp.Login, pasted string) (*lo
 	if err != nil {
 		return nil, &login.Refusal{Reason: login.Malformed, Login: l, Err: err}
 	}
-	answer.State, answer.Wallet = nil, "near-cli"
+	answer.State, answer.Wallet, answer.Session = nil, "near-cli", s.replaced(r, l)
 	return s.Logins.Verify(r.Context(), l, answer)
 }
 

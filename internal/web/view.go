@@ -94,6 +94,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 		PasteURL:   path + "/paste",
 		RenewURL:   path + "/renew",
 		CancelURL:  path + "/cancel",
+		SessionURL: path + "/session",
 		CLICommand: s.cliCommand(l, app.hint),
 	}, nil
 }

@@ -76,6 +76,10 @@ type Login struct {
 	RenewURL  string // POST: JSON {"location"} if the request accepts application/json, else 303
 	CancelURL string // POST, form: back to the application with access_denied
 
+	// The account that the browser is signed in as, where it may be chosen; empty: none.
+	SessionAccount string
+	SessionURL     string // POST, form: continue as SessionAccount
+
 	CLICommand string
 
 	Panel   Panel  // the panel to show first; empty means PanelChoose

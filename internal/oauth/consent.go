@@ -1,0 +1,169 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
+// consent says what the person of a request must have agreed to. Silence is
+// for the operator's own applications alone; and a session never answers
+// unasked for a public client on a device, which anybody can pretend to be (RFC 8252 section 8.6).
+func (p *Provider) consent(rp *relyingParty, form url.Values, code *idp.Code, fresh bool) idp.Consent {
+	terms := idp.Consent{Scopes: slices.Clone(code.Scopes), Client: fingerprint(rp)}
+	if len(code.Claims) > 0 && !slices.Contains(terms.Scopes, scopeProfile) {
+		terms.Scopes = append(terms.Scopes, scopeProfile)
+	}
+	for _, audience := range code.Audience {
+		if audience != p.Issuer {
+			terms.Resources = append(terms.Resources, audience)
+		}
+	}
+	switch {
+	case promptOf(form).consent:
+		terms.Asked = idp.AskAlways
+	case rp.FirstParty:
+		terms.Asked = idp.AskNever
+	case !fresh && rp.Public() && !strings.HasPrefix(rp.redirect, "https:"):
+		terms.Asked = idp.AskAlways
+	}
+	return terms
+}
+
+// fingerprint stands for what the person was shown of a client.
+func fingerprint(rp *relyingParty) string {
+	sum := sha256.Sum256([]byte(rp.DisplayName() + "\x00" + redirectHost(rp.redirect)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// claimsRequest is the claims parameter (OpenID Connect Core section 5.5).
+type claimsRequest struct {
+	IDToken  map[string]*claimRequest `json:"id_token"`
+	UserInfo map[string]*claimRequest `json:"userinfo"`
+}
+
+type claimRequest struct {
+	Value any `json:"value"`
+}
+
+// requestedClaims lists the profile claims that the claims parameter asks for
+// and that the client may have; the rest is ignored. A member is named
+// after where it goes, such as "userinfo:name".
+func (p *Provider) requestedClaims(c *idp.Client, form url.Values) []string {
+	request, ok := parseClaims(form)
+	if !ok || !slices.Contains(c.Scopes(), scopeProfile) {
+		return nil
+	}
+	var list []string
+	for place, members := range map[string]map[string]*claimRequest{placeIDToken: request.IDToken, placeUserInfo: request.UserInfo} {
+		for name := range members {
+			if slices.Contains(p.ProfileClaims, name) {
+				list = append(list, place+name)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+const (
+	placeIDToken  = "id_token:"
+	placeUserInfo = "userinfo:"
+)
+
+func parseClaims(form url.Values) (request claimsRequest, ok bool) {
+	raw := form.Get(paramClaims)
+	if raw == "" {
+		return request, false
+	}
+	return request, json.Unmarshal([]byte(raw), &request) == nil
+}
+
+// disclose returns the claims about a person for one place: those of the
+// scopes, and those that were asked for by name.
+func (p *Provider) disclose(who idp.Identity, scopes, claims []string, place string) map[string]any {
+	disclosed := map[string]any{}
+	maps.Copy(disclosed, p.Profile(who, scopes))
+	var all map[string]any
+	for _, claim := range claims {
+		name, ok := strings.CutPrefix(claim, place)
+		if !ok {
+			continue
+		}
+		if all == nil {
+			all = p.Profile(who, p.Scopes)
+		}
+		if value, ok := all[name]; ok {
+			disclosed[name] = value
+		}
+	}
+	return disclosed
+}
+
+// wantedSubject is whom a request's id_token_hint or claims parameter names. A hint that
+// we did not sign is refused; an expired one is as good as any.
+func (p *Provider) wantedSubject(c *idp.Client, form url.Values) (string, *Error) {
+	var subject string
+	if request, ok := parseClaims(form); ok && request.IDToken["sub"] != nil {
+		subject, _ = request.IDToken["sub"].Value.(string)
+	}
+	if hint := form.Get(paramIDTokenHint); hint != "" {
+		claims, err := p.idToken(hint)
+		if err != nil {
+			return "", &Error{Status: 400, Code: invalidRequest, Description: "The parameter id_token_hint is not an ID token of this provider.", Err: err}
+		}
+		if subject != "" && subject != claims.Subject {
+			return "", bad(invalidRequest, "The parameters id_token_hint and claims name different people.")
+		}
+		subject = claims.Subject
+	}
+	return subject, nil
+}
+
+// IDTokenClaims are those of an ID token that came back as a hint.
+type IDTokenClaims struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	SID      string   `json:"sid"`
+}
+
+// audience reads the "aud" claim, a string or a list (RFC 7519 section 4.1.3).
+type audience []string
+
+func (a *audience) UnmarshalJSON(raw []byte) error {
+	var one string
+	if err := json.Unmarshal(raw, &one); err == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(a))
+}
+
+// idToken verifies an ID token of ours, which may have expired.
+func (p *Provider) idToken(token string) (*IDTokenClaims, error) {
+	payload, err := p.Keys.Verify(token, typIDToken)
+	if err != nil {
+		return nil, err
+	}
+	var claims IDTokenClaims
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return nil, err
+	}
+	if claims.Issuer != p.Issuer || claims.Subject == "" {
+		return nil, errForeignToken
+	}
+	return &claims, nil
+}
+
+// accountOf is the account of a subject: "alice.near#2" is an incarnation of alice.near.
+func accountOf(subject string) string {
+	account, _, _ := strings.Cut(subject, "#")
+	return account
+}

@@ -1,0 +1,137 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/login"
+	"near-idp/web/templates"
+)
+
+// errConsentElsewhere answers an embedded sign-in to a client that its person
+// has not allowed yet: there is no page here to ask on.
+var errConsentElsewhere = &problem{status: http.StatusForbidden, code: "consent_required",
+	text: "The person has not agreed to this application yet. Send them to the authorization endpoint once."}
+
+// adopt ends a login with the session that the browser has: "Continue as …".
+func (s *server) adopt(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	if !l.ConsumedAt.IsZero() { // pressed twice
+		redirect(w, s.base+"/continue/"+l.ID)
+		return nil
+	}
+	if account, err := s.selectable(r, l); err != nil || account == "" {
+		redirect(w, s.base+"/login/"+l.ID)
+		return err
+	}
+	if l, err = s.Logins.Adopt(r.Context(), l, s.session(r)); err != nil {
+		return err
+	}
+	redirect(w, s.base+"/continue/"+l.ID)
+	return nil
+}
+
+// selectable is the account that a person may continue with instead of signing:
+// the session's, where the application asked for a choice and for no new signature.
+func (s *server) selectable(r *http.Request, l *idp.Login) (string, error) {
+	params, err := url.ParseQuery(l.Params)
+	if err != nil {
+		return "", err
+	}
+	prompt := strings.Fields(params.Get("prompt"))
+	if !slices.Contains(prompt, "select_account") || slices.Contains(prompt, "login") || params.Get("max_age") != "" {
+		return "", nil
+	}
+	session, err := s.Logins.Session(r.Context(), s.session(r))
+	if session == nil || err != nil {
+		return "", err
+	}
+	return session.Identity.AccountID, nil
+}
+
+// consentPage asks the person of a proven login what the application may learn.
+func (s *server) consentPage(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	if !login.AwaitsConsent(l) {
+		redirect(w, s.base+"/continue/"+l.ID)
+		return nil
+	}
+	view, err := s.consentView(r, l)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, templates.ConsentPage(view))
+}
+
+func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, error) {
+	app, err := s.application(r.Context(), l)
+	if err != nil {
+		return templates.Consent{}, err
+	}
+	terms, err := s.Logins.Terms(r.Context(), l)
+	if err != nil {
+		return templates.Consent{}, err
+	}
+	view := templates.Consent{
+		Page:       s.view(r, "Allow "+app.name, ""),
+		ClientName: app.name,
+		ClientHost: app.host,
+		Account:    l.Proof.AccountID,
+		Network:    s.Network,
+		Resources:  terms.Resources,
+		DecideURL:  s.base + "/consent/" + l.ID,
+		AgainURL:   s.base + "/authorize?" + again(l),
+	}
+	for _, scope := range terms.Scopes {
+		if words := s.Describe(scope); words != "" {
+			view.Scopes = append(view.Scopes, words)
+		}
+	}
+	return view, nil
+}
+
+// again is the login's authorization request, to be made once more: whoever is
+// asked for consent may sign in with another account first.
+func again(l *idp.Login) string {
+	params, err := url.ParseQuery(l.Params)
+	if err != nil {
+		return ""
+	}
+	params.Set("prompt", "login")
+	return params.Encode()
+}
+
+// decideConsent takes the person's decision. It leads on by the page that leads
+// to applications, since a form may not be redirected there.
+func (s *server) decideConsent(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r, maxLoginBody)
+	if err != nil {
+		return err
+	}
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	switch form.Get("decision") {
+	case "allow":
+		_, err = s.Logins.Allow(r.Context(), l)
+	case "deny":
+		_, err = s.Logins.Deny(r.Context(), l.ID, s.browser(r))
+	default:
+		err = malformed("The decision must be allow or deny.", nil)
+	}
+	if err != nil {
+		return err
+	}
+	redirect(w, s.base+"/continue/"+l.ID)
+	return nil
+}

@@ -1,0 +1,14 @@
+package templates
+
+// Consent is /consent/{id}: what a signed-in person is asked to allow.
+type Consent struct {
+	Page
+	ClientName string
+	ClientHost string // where they will return to
+	Account    string
+	Network    string
+	Scopes     []string // in plain words
+	Resources  []string // other services that the application may use for them
+	DecideURL  string   // POST, form field "decision": "allow" or "deny"
+	AgainURL   string   // the same request, signing in anew
+}
