@@ -30,7 +30,7 @@ func (o *options) metadataFlags() *metadataFlags {
 	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
 	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
-	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256 or EdDSA (default: signing.default_alg)")
+	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
 	m.noPKCE = o.Bool("danger-no-require-pkce", false, "accept requests without PKCE, for software that has none: a stolen code can then be used by whoever injects it")
 	return m

@@ -82,24 +82,31 @@ func (o *options) targetFlags() target {
 	return target{o, configFlag(o), o.Bool("dev", false, "the instance of \"idp dev\" instead of a configured one")}
 }
 
-// open opens the target's database, with its schema up to date. The caller calls close.
+// open opens the target's clients. The caller calls close.
 func (t target) open(ctx context.Context) (*registry, error) {
-	if *t.dev && *t.config != "" {
-		return nil, usage(t.options.Name(), "--dev and --config exclude one another")
-	}
-	cfg, err := t.read(ctx)
+	cfg, store, close, err := t.database(ctx)
 	if err != nil {
-		return nil, err
-	}
-	store, close, err := openStore(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := requireSchema(ctx, cfg, store); err != nil {
-		close()
 		return nil, err
 	}
 	return &registry{clients.Service{Store: store, Defaults: clientDefaults(cfg)}, cfg.Issuer, cfg.Signing.Algs, close}, nil
+}
+
+// database opens the target's database, with its schema up to date.
+func (t target) database(ctx context.Context) (cfg *config.Config, store *postgres.Store, close func(), err error) {
+	if *t.dev && *t.config != "" {
+		return nil, nil, nil, usage(t.options.Name(), "--dev and --config exclude one another")
+	}
+	if cfg, err = t.read(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if store, close, err = openStore(ctx, cfg); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := requireSchema(ctx, cfg, store); err != nil {
+		close()
+		return nil, nil, nil, err
+	}
+	return cfg, store, close, nil
 }
 
 func (t target) read(ctx context.Context) (*config.Config, error) {
@@ -125,6 +132,9 @@ func (t target) read(ctx context.Context) (*config.Config, error) {
 // devIssuerFile, in the directory of the development instance, holds its issuer
 // for the commands that print it.
 const devIssuerFile = "issuer"
+
+// devKeyFile, in the same place, holds its encryption key.
+const devKeyFile = "encryption.key"
 
 // devDataDir is the directory of the development instance: $IDP_DEV_DIR, else
 // the first of the user's cache directory, for root /var/lib/idp-dev, and the

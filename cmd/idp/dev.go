@@ -152,7 +152,7 @@ func (d *development) run(ctx context.Context, network string) error {
 		return err
 	}
 	defer stop()
-	key, err := demo.LoadKey(filepath.Join(d.dir, "encryption.key"))
+	key, err := demo.LoadKey(filepath.Join(d.dir, devKeyFile))
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ func commands() []command {
 		{"client get", "show one application", runClientGet},
 		{"client update", "change an application", runClientUpdate},
 		{"client delete", "remove an application and its secrets", runClientDelete},
+		{"key list", "list the signing keys and what each does", runKeyList},
+		{"key rotate", "publish the successor of signing keys", runKeyRotate},
+		{"key retire", "take a signing key out of service", runKeyRetire},
 		{"config validate", "check the configuration file", runConfigValidate},
 		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
 		{"healthcheck", "ask the running provider whether it is alive", runHealthcheck},
@@ -147,7 +150,7 @@ func unknownCommand(name string) error {
 		names = append(names, c.name)
 	}
 	if !strings.Contains(name, " ") {
-		names = append(names, "migrate", "client", "config", "help")
+		names = append(names, "migrate", "client", "key", "config", "help")
 	}
 	// What was typed is escaped: it may come from a script's variable.
 	if near := config.Nearest(name, names); near != "" {

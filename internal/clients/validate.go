@@ -18,7 +18,7 @@ const maxName = 100 // characters
 var (
 	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
 	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthNone}
-	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA}
+	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
 )
 

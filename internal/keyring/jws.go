@@ -20,15 +20,16 @@ var types = []string{TypeJWT, TypeAccessToken}
 
 const maxToken = 16 << 10 // bytes
 
-var verifiable = []jose.SignatureAlgorithm{idp.RS256, idp.ES256, idp.EdDSA}
+var verifiable = []jose.SignatureAlgorithm{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 
 // Sign returns claims, which is JSON, as a compact JWS with the headers alg,
 // kid and typ. It fails only for a type or algorithm that the ring was not
 // opened with.
 func (r *Ring) Sign(typ, alg string, claims []byte) (string, error) {
-	signer := r.current.Load().signers[use{typ, alg}]
-	if signer == nil {
-		return "", fmt.Errorf("no key signs %q tokens with %q; the algorithms are %v and the types %v", typ, alg, r.algs, types)
+	s := r.current.Load()
+	signer, found := current(s.signers[use{typ, alg}], r.now(s))
+	if !found {
+		return "", fmt.Errorf("no key signs %q tokens with %q; the algorithms are %v and the types %v", typ, alg, r.vault.Algs, types)
 	}
 	jws, err := signer.Sign(claims)
 	if err != nil {
@@ -53,8 +54,9 @@ func (r *Ring) Verify(token, typ string) (claims []byte, err error) {
 		return nil, fmt.Errorf("token is not a compact JWS of ours: %w", err)
 	}
 	header := jws.Signatures[0].Protected
-	key, known := r.current.Load().public[header.KeyID]
-	if !known {
+	s := r.current.Load()
+	key, known := s.public[header.KeyID]
+	if !known || key.when().State(r.now(s)) == idp.KeyExpired {
 		return nil, errors.New("token names no key of ours")
 	}
 	if key.Algorithm != header.Algorithm {

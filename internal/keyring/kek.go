@@ -81,6 +81,12 @@ func (k KEK) wrap(kid, alg string, private []byte) []byte {
 	return k.aead.Seal(out, nil, private, additional(kid, alg))
 }
 
+// wrapped reports whether k wrapped the key.
+func (k KEK) wrapped(row idp.SigningKey) bool {
+	w := row.Wrapped
+	return len(w) > sealedAt && w[0] == wrapVersion && [4]byte(w[fingerprintAt:sealedAt]) == k.fingerprint
+}
+
 // unwrap opens a stored key with whichever of the keys wrapped it.
 func unwrap(keks []KEK, row idp.SigningKey) ([]byte, error) {
 	w := row.Wrapped

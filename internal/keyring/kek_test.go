@@ -76,7 +76,7 @@ func TestWrappedKeysComeBackOnlyUnderTheirOwnName(t *testing.T) {
 
 func TestWrongKEKNamesTheConfigurationAndTheKey(t *testing.T) {
 	t.Parallel()
-	_, err := newSnapshot(keys(), []KEK{kek(t, secretB)}, asymmetric)
+	_, err := newSnapshot(keys(), vault(t, secretB), start)
 	if err == nil {
 		t.Fatal("opened with a wrong key")
 	}
@@ -99,11 +99,11 @@ func TestWeakOrMistakenStoredKeysAreRefused(t *testing.T) {
 		"short MAC key":    {KID: "x", Alg: hs256, Wrapped: k.wrap("x", hs256, []byte("short"))},
 		"not PKCS 8":       {KID: "x", Alg: idp.EdDSA, Wrapped: k.wrap("x", idp.EdDSA, []byte("junk"))},
 	} {
-		if _, err := newSnapshot(append([]idp.SigningKey{row}, keys()...), []KEK{k}, asymmetric); err == nil {
+		if _, err := newSnapshot(append([]idp.SigningKey{row}, keys()...), vault(t, secretA), start); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := newSnapshot(keys()[1:4], []KEK{k}, asymmetric); err == nil {
+	if _, err := newSnapshot(keys()[1:1+len(asymmetric)], vault(t, secretA), start); err == nil {
 		t.Error("a ring without a MAC key opened")
 	}
 }

@@ -28,7 +28,9 @@ const (
 
 // asymmetric lists the algorithms that tokens are signed with, in the order in
 // which the JWKS shows their keys: the one that every relying party knows first.
-var asymmetric = []string{idp.RS256, idp.ES256, idp.EdDSA}
+// RS256 and PS256 have keys of their own: an RSA key for two paddings lets a
+// token of the one be checked as the other (RFC 8725 section 3.1).
+var asymmetric = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 
 // generate makes a key and returns its private part: PKCS #8, or for HS256 the
 // bare 256 bits. The kid of a key pair is its thumbprint (RFC 7638); that of a
@@ -36,7 +38,7 @@ var asymmetric = []string{idp.RS256, idp.ES256, idp.EdDSA}
 func generate(alg string) (kid string, private []byte, err error) {
 	var key crypto.Signer
 	switch alg {
-	case idp.RS256:
+	case idp.RS256, idp.PS256:
 		key, err = rsa.GenerateKey(rand.Reader, rsaBits)
 	case idp.ES256:
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -77,7 +79,7 @@ func parsePair(kid, alg string, private []byte) (jose.JSONWebKey, error) {
 	suits := false
 	switch key := parsed.(type) {
 	case *rsa.PrivateKey:
-		suits = alg == idp.RS256 && key.N.BitLen() >= rsaBits
+		suits = (alg == idp.RS256 || alg == idp.PS256) && key.N.BitLen() >= rsaBits
 		key.Precompute() // signing without the CRT values takes three times as long
 	case *ecdsa.PrivateKey:
 		suits = alg == idp.ES256 && key.Curve == elliptic.P256()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"near-idp/internal/idp"
 
@@ -28,35 +29,61 @@ func kek(t testing.TB, secret string) KEK {
 	return k
 }
 
-// keys are made once, since an RSA key takes long: two of each algorithm,
-// newest first, wrapped with secretA.
+// start is the time of these tests.
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// keys are made once, since an RSA key takes long: one of each algorithm that
+// signs since start, then its predecessors, all wrapped with secretA.
 var keys = sync.OnceValue(func() []idp.SigningKey {
 	k, err := ParseKEK(secretA)
 	if err != nil {
 		panic(err)
 	}
 	var rows []idp.SigningKey
-	for range 2 {
+	for former := range 2 {
 		for _, alg := range append([]string{hs256}, asymmetric...) {
 			kid, private, err := generate(alg)
 			if err != nil {
 				panic(err)
 			}
-			rows = append(rows, idp.SigningKey{KID: kid, Alg: alg, Wrapped: k.wrap(kid, alg, private)})
+			row := idp.SigningKey{KID: kid, Alg: alg, Wrapped: k.wrap(kid, alg, private), CreatedAt: start, ActivatesAt: start}
+			if former == 1 {
+				row.ActivatesAt, row.RetiresAt, row.ExpiresAt = start.Add(-time.Hour), start, start.Add(time.Hour)
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows
 })
 
+// newRing returns the ring of a replica at start.
 func newRing(t testing.TB, rows []idp.SigningKey) *Ring {
 	t.Helper()
-	s, err := newSnapshot(rows, []KEK{kek(t, secretA)}, asymmetric)
+	return newRingAt(t, rows, start)
+}
+
+// formerRing returns the ring of a replica that knows the former keys alone.
+func formerRing(t testing.TB) *Ring {
+	t.Helper()
+	return newRingAt(t, keys()[1+len(asymmetric):], start.Add(-time.Minute))
+}
+
+func newRingAt(t testing.TB, rows []idp.SigningKey, now time.Time) *Ring {
+	t.Helper()
+	v := vault(t, secretA)
+	v.Now = func() time.Time { return now }
+	s, err := newSnapshot(rows, v, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Ring{algs: asymmetric}
+	r := &Ring{vault: v}
 	r.current.Store(s)
 	return r
+}
+
+func vault(t testing.TB, secret string) Vault {
+	t.Helper()
+	return Vault{KEKs: []KEK{kek(t, secret)}, Algs: asymmetric}
 }
 
 func mustSign(t testing.TB, r *Ring, typ, alg string) string {
@@ -73,6 +100,7 @@ func newest(alg string) idp.SigningKey {
 	return rows[slices.IndexFunc(rows, func(k idp.SigningKey) bool { return k.Alg == alg })]
 }
 
+// J07, J08: private parts are never in the JWKS, each kid is unique, RSA keys are long enough.
 func TestJWKSHoldsPublicPartsOnly(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, keys())
@@ -80,7 +108,7 @@ func TestJWKSHoldsPublicPartsOnly(t *testing.T) {
 	if err := json.Unmarshal(r.JWKS(), &set); err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Keys) != 6 {
+	if len(set.Keys) != 2*len(asymmetric) {
 		t.Fatalf("%d keys, want two of each asymmetric algorithm", len(set.Keys))
 	}
 	seen := map[any]bool{}
@@ -115,7 +143,7 @@ func TestJWKSHoldsPublicPartsOnly(t *testing.T) {
 func TestUnknownAlgorithmsAreRefusedAndLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, algs := range [][]string{nil, {"HS256"}, {"none"}, {"rs256"}, {"RS256", "RS256"}} {
-		if _, err := Open(t.Context(), nil, []KEK{kek(t, secretA)}, algs); err == nil {
+		if _, err := Open(t.Context(), Vault{KEKs: []KEK{kek(t, secretA)}, Algs: algs}); err == nil {
 			t.Errorf("opened with %q", algs)
 		}
 	}
@@ -140,7 +168,7 @@ func TestMACsOfOnePurposeAreNotValidForAnother(t *testing.T) {
 	if newRing(t, keys()).MAC("refresh", []byte("x")) != r.MAC("refresh", []byte("x")) {
 		t.Error("two replicas with the same keys disagree")
 	}
-	former := newRing(t, keys()[4:]).MAC("refresh", []byte("x"))
+	former := formerRing(t).MAC("refresh", []byte("x"))
 	all := slices.Collect(r.MACs("refresh", []byte("x")))
 	if len(all) != 2 || all[0] != r.MAC("refresh", []byte("x")) || all[1] != former {
 		t.Error("MACs is not newest first, the former after it")

@@ -1,7 +1,7 @@
-// Package keyring holds the provider's signing keys: it makes them, wraps them
-// at rest, signs and verifies compact JWS (RFC 7515), publishes the JWKS
-// (RFC 7517) and computes the MACs behind refresh tokens. It is the only home
-// of go-jose.
+// Package keyring holds the provider's signing keys: it makes them, replaces
+// them on schedule, wraps them at rest, signs and verifies compact JWS
+// (RFC 7515), publishes the JWKS (RFC 7517) and computes the MACs behind codes
+// and refresh tokens. It is the only home of go-jose.
 //
 // Each algorithm has its own keys and each key one algorithm; a token names its
 // type in the "typ" header (RFC 8725 section 3.11). A token is therefore only
@@ -15,104 +15,96 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"near-idp/internal/idp"
 )
 
-// A Store keeps signing keys for all replicas.
-type Store interface {
-	// SigningKeys returns every key, newest first.
-	SigningKeys(ctx context.Context) ([]idp.SigningKey, error)
-	// AddSigningKey stores key, unless a key of its algorithm exists: then it
-	// changes nothing and returns nil. Of replicas that start together the first
-	// wins, and all read the same keys afterwards.
-	AddSigningKey(ctx context.Context, key idp.SigningKey) error
-}
-
 // A Ring is the set of keys in memory. It is safe for concurrent use; readers
 // see one snapshot and never wait.
 type Ring struct {
-	store Store
-	keks  []KEK
-	algs  []string
-
+	vault     Vault
 	reloading sync.Mutex // so that a slow reload never replaces a later one
 	current   atomic.Pointer[snapshot]
 }
 
-// Open reads the keys of store and makes those that are missing: one pair for
-// each of algs (RS256, ES256, EdDSA) and one symmetric key for MACs. The first
-// of keks wraps new keys, all of them unwrap. The error names the key and the
-// configuration to look at when a stored key cannot be unwrapped.
-func Open(ctx context.Context, store Store, keks []KEK, algs []string) (*Ring, error) {
-	if len(keks) == 0 {
-		return nil, errors.New("encryption.keys is empty: make a key with `openssl rand -base64 32`")
-	}
-	if err := checkAlgs(algs); err != nil {
+// Open reads the keys of the vault, makes those that are missing, one pair for
+// each of its algorithms and one symmetric key for MACs, and wraps all of them
+// under the first encryption key. The error names the key and the configuration
+// to look at when a stored key cannot be unwrapped.
+func Open(ctx context.Context, v Vault) (*Ring, error) {
+	v, err := v.complete()
+	if err != nil {
 		return nil, err
 	}
-	r := &Ring{store: store, keks: keks, algs: slices.Clone(algs)}
-	if err := r.Reload(ctx); err != nil {
+	r := &Ring{vault: v}
+	// Keys are wrapped again at the start alone. Replicas whose lists differ
+	// while a new one rolls out would otherwise undo each other's work for ever.
+	if err := r.load(ctx, func(p *plan) error { return errors.Join(p.rewrap(), p.tend()) }); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Reload reads the keys again, for when another replica changed them, and makes
-// missing ones: deleting the row of a compromised key replaces it. After an
-// error the ring keeps the keys that it had.
-func (r *Ring) Reload(ctx context.Context) error {
+// Reload reads the keys again and does what the schedule demands: call it when
+// another replica changed them, and every minute or so. After an error the ring
+// goes on with the keys that it has.
+func (r *Ring) Reload(ctx context.Context) error { return r.load(ctx, (*plan).tend) }
+
+func (r *Ring) load(ctx context.Context, do func(*plan) error) error {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
-	rows, err := r.store.SigningKeys(ctx)
+	keys, now, err := r.vault.Store.SigningKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("read signing keys: %w", err)
 	}
-	if missing := r.missing(rows); len(missing) > 0 {
-		if err := r.add(ctx, missing); err != nil {
-			return err
-		}
-		// Another replica may have been first: only what is stored counts.
-		if rows, err = r.store.SigningKeys(ctx); err != nil {
-			return fmt.Errorf("read signing keys: %w", err)
-		}
-	}
-	next, err := newSnapshot(rows, r.keks, r.algs)
-	if err != nil {
+	ahead := time.Until(now)
+	p := &plan{Vault: r.vault, now: r.vault.time(now), keys: slices.Clone(keys), dry: true}
+	if err := do(p); err != nil {
 		return err
 	}
+	var failed error
+	if p.changed {
+		// Without the change the keys as stored may still do.
+		if p, failed = r.vault.change(ctx, do); failed == nil {
+			keys = p.keys
+		}
+	}
+	next, err := newSnapshot(keys, r.vault, r.vault.time(time.Now().Add(ahead)))
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	next.ahead = ahead
 	r.current.Store(next)
-	return nil
+	return failed
 }
 
-func (r *Ring) missing(rows []idp.SigningKey) []string {
-	var algs []string
-	for _, alg := range append([]string{hs256}, r.algs...) {
-		if !slices.ContainsFunc(rows, func(k idp.SigningKey) bool { return k.Alg == alg }) {
-			algs = append(algs, alg)
-		}
-	}
-	return algs
-}
-
-func (r *Ring) add(ctx context.Context, algs []string) error {
-	for _, alg := range algs {
-		kid, private, err := generate(alg)
-		if err != nil {
-			return err
-		}
-		key := idp.SigningKey{KID: kid, Alg: alg, Wrapped: r.keks[0].wrap(kid, alg, private)}
-		if err := r.store.AddSigningKey(ctx, key); err != nil {
-			return fmt.Errorf("store new %s key: %w", alg, err)
-		}
-	}
-	return nil
-}
+// now is the time by the store's clock, as good as the last reload knew it.
+func (r *Ring) now(s *snapshot) time.Time { return r.vault.time(time.Now().Add(s.ahead)) }
 
 // Algs returns the algorithms that tokens can be signed with, in the
 // configured order.
-func (r *Ring) Algs() []string { return slices.Clone(r.algs) }
+func (r *Ring) Algs() []string { return slices.Clone(r.vault.Algs) }
 
-// JWKS returns the public keys as a JWK Set (RFC 7517 section 5). The caller
+// JWKS returns the public keys as a JWK Set (RFC 7517 section 5): those that
+// sign, those that are about to, and those whose tokens still live. The caller
 // must not change it.
 func (r *Ring) JWKS() []byte { return r.current.Load().jwks }
+
+// current returns what signs at a time: of keys sorted by their beginning, the
+// latest first, the one that is active, else the one that begins next. There is
+// no active one for the blink by which the clock of this replica may be behind.
+func current[T timed](keys []T, now time.Time) (one T, found bool) {
+	for _, k := range keys {
+		switch k.when().State(now) {
+		case idp.KeyActive:
+			return k, true
+		case idp.KeyNext:
+			one, found = k, true
+		}
+	}
+	return one, found
+}
+
+// A timed thing has the times of a key.
+type timed interface{ when() *idp.SigningKey }

@@ -34,15 +34,21 @@ func keks(t *testing.T, secrets ...string) (list []keyring.KEK) {
 	return list
 }
 
+func vault(t *testing.T, store keyring.Store, secrets ...string) keyring.Vault {
+	t.Helper()
+	return keyring.Vault{Store: store, KEKs: keks(t, secrets...), Algs: algs}
+}
+
 func open(t *testing.T, store keyring.Store, secrets ...string) *keyring.Ring {
 	t.Helper()
-	r, err := keyring.Open(t.Context(), store, keks(t, secrets...), algs)
+	r, err := keyring.Open(t.Context(), vault(t, store, secrets...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
+// O01
 func TestReplicasThatStartTogetherShareTheirKeys(t *testing.T) {
 	t.Parallel()
 	store := postgres.New(pgtest.New(t))
@@ -51,7 +57,7 @@ func TestReplicasThatStartTogetherShareTheirKeys(t *testing.T) {
 	for i := range rings {
 		group.Go(func() {
 			var err error
-			if rings[i], err = keyring.Open(t.Context(), store, keks(t, secretA), algs); err != nil {
+			if rings[i], err = keyring.Open(t.Context(), vault(t, store, secretA)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -77,20 +83,25 @@ func TestReplicasThatStartTogetherShareTheirKeys(t *testing.T) {
 	}
 }
 
+// J08
 func TestEncryptionKeysRotateWithoutLosingSigningKeys(t *testing.T) {
 	t.Parallel()
 	store := postgres.New(pgtest.New(t))
 	before := open(t, store, secretA)
-	after := open(t, store, secretB, secretA)
-	if !bytes.Equal(before.JWKS(), after.JWKS()) {
-		t.Error("the keys changed")
-	}
-	_, err := keyring.Open(t.Context(), store, keks(t, secretB), algs)
-	if err == nil || !strings.Contains(err.Error(), "encryption.keys") {
+	if _, err := keyring.Open(t.Context(), vault(t, store, secretB)); err == nil || !strings.Contains(err.Error(), "encryption.keys") {
 		t.Errorf("opened without the key that wrapped: %v", err)
 	}
-	if keys, _ := store.SigningKeys(t.Context()); len(keys) != 3 {
-		t.Errorf("a wrong encryption key left %d keys", len(keys))
+	// The new one first, the old one still there; then the old one alone is gone.
+	for _, secrets := range [][]string{{secretB, secretA}, {secretB}} {
+		if after := open(t, store, secrets...); !bytes.Equal(before.JWKS(), after.JWKS()) || before.MAC("x", nil) != after.MAC("x", nil) {
+			t.Error("the keys changed")
+		}
+	}
+	if _, err := keyring.Open(t.Context(), vault(t, store, secretA)); err == nil {
+		t.Error("the former encryption key still opens what was wrapped again")
+	}
+	if keys, _, _ := store.SigningKeys(t.Context()); len(keys) != 3 {
+		t.Errorf("wrong encryption keys left %d keys", len(keys))
 	}
 }
 
@@ -134,11 +145,12 @@ func TestKeysStayInMemoryWhileTheDatabaseIsDown(t *testing.T) {
 	if !bytes.Equal(r.JWKS(), before) {
 		t.Error("the keys are gone")
 	}
-	if _, err := keyring.Open(context.WithoutCancel(t.Context()), postgres.New(pool), keks(t, secretA), algs); !errors.Is(err, idp.ErrUnavailable) {
+	if _, err := keyring.Open(context.WithoutCancel(t.Context()), vault(t, postgres.New(pool), secretA)); !errors.Is(err, idp.ErrUnavailable) {
 		t.Errorf("open: %v", err)
 	}
 }
 
+// J08
 func TestPrivateKeysAreNeverStoredInClear(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
