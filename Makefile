@@ -45,7 +45,7 @@ check-generated: ## fail if the committed generated files are stale
 	@scripts/check-generated.sh
 
 bench: deps build ## measure: verification, logins per second, latency, memory, size, start
-	@go run ./internal/bench
+	@go run ./internal/bench $(BENCHFLAGS)
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 	@scripts/fuzz.sh $(FUZZTIME)

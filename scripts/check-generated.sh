@@ -11,7 +11,7 @@ state() {
 
 before=$(state)
 go generate ./...
-if ! diff <(printf '%s\n' "$before") <(state) >/dev/null; then
+if [ "$before" != "$(state)" ]; then
   printf 'check-generated: generated files are stale, commit what make generate changes:\n' >&2
   git status --short >&2
   git --no-pager diff --stat >&2
