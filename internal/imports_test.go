@@ -23,6 +23,7 @@ var ours = map[string]string{
 	"internal/web":      "internal/idp internal/clients internal/login internal/oauth web/templates web/static",
 	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",
 	"internal/neartest": "",
+	"internal/outbound": "",
 	"internal/pgtest":   "internal/localpg internal/postgres migrations",
 	"internal/e2e":      "",
 	"internal/bench":    "internal/localpg internal/near internal/neartest",

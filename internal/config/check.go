@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,7 @@ func (c *Config) check(p *problems) {
 	}
 	c.derive(issuer)
 	c.checkListen(p)
+	c.checkOutbound(p)
 	c.checkDatabase(p)
 	c.checkKeys(p)
 	c.checkNear(p, issuer)
@@ -60,13 +62,27 @@ func (c *Config) checkListen(p *problems) {
 	}
 	for i, network := range c.Proxy.Trusted {
 		key := fmt.Sprintf("proxy.trusted[%d]", i)
-		switch {
-		case network != network.Masked():
-			p.add(key, "%s has bits set behind the mask: write %s for the whole network or %s/%d for the one address",
-				network, network.Masked(), network.Addr(), network.Addr().BitLen())
-		case network.Bits() == 0:
+		checkMask(p, key, network)
+		if network.Bits() == 0 {
 			p.add(key, "%s trusts everybody, so any visitor could choose the address that limits and logs see: name the proxies' own network", network)
 		}
+	}
+}
+
+func (c *Config) checkOutbound(p *problems) {
+	for i, network := range c.Outbound.AllowPrivate {
+		key := fmt.Sprintf("outbound.allow_private[%d]", i)
+		checkMask(p, key, network)
+		if network.Bits() == 0 {
+			p.add(key, "%s allows every address, so whoever registers a client could reach this machine and its network: name the network of the applications", network)
+		}
+	}
+}
+
+func checkMask(p *problems, key string, network netip.Prefix) {
+	if network != network.Masked() {
+		p.add(key, "%s has bits set behind the mask: write %s for the whole network or %s/%d for the one address",
+			network, network.Masked(), network.Addr(), network.Addr().BitLen())
 	}
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 
 	Listen     Listen     `yaml:"listen"`
 	Proxy      Proxy      `yaml:"proxy"`
+	Outbound   Outbound   `yaml:"outbound"`
 	Database   Database   `yaml:"database"`
 	Encryption Encryption `yaml:"encryption"`
 	Near       Near       `yaml:"near"`
@@ -70,6 +71,13 @@ type Proxy struct {
 	// and X-Request-Id headers are believed. Default: none, so that no visitor
 	// chooses the address he is logged and limited by.
 	Trusted []netip.Prefix `yaml:"trusted"`
+}
+
+// Outbound bounds the requests that the provider makes to addresses which clients name.
+type Outbound struct {
+	// AllowPrivate lists networks, in CIDR notation, that are not public and may
+	// be reached all the same. Default: none. Loopback is reached if the issuer is on it.
+	AllowPrivate []netip.Prefix `yaml:"allow_private"`
 }
 
 // Database says where the state lives.

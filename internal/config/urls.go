@@ -102,6 +102,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
+// IssuerOnLoopback reports whether the provider serves this machine alone, as in development.
+func (c *Config) IssuerOnLoopback() bool {
+	issuer, err := url.Parse(c.Issuer)
+	return err == nil && isLoopback(issuer.Hostname())
+}
+
 func (c *Config) checkNear(p *problems, issuer *url.URL) {
 	if c.Near.Network == "" {
 		p.add("near.network", "required: write mainnet or testnet (the same account name belongs to different people on the two)")
