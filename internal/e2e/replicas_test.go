@@ -195,9 +195,10 @@ func TestLoginGoesOnAtAnotherReplica(t *testing.T) {
 		t.Errorf("the replicas publish different keys:\n%s\n%s", one.body, two.body)
 	}
 	// A rolling restart takes nobody's login away.
+	a = replicas[0].browser()
 	c := a.authorize("/authorize?" + q.form().Encode())
 	replicas[0].stop()
-	if b.approve(c).Query().Get("state") != q.state {
+	if a.at(replicas[1]).approve(c).Query().Get("state") != q.state {
 		t.Error("the state is lost")
 	}
 }
@@ -209,7 +210,7 @@ func TestClientsOfTheCommandLineReachEveryReplica(t *testing.T) {
 	var made struct {
 		Secret string `json:"client_secret"`
 	}
-	out := s.run("client", "create", "--config", replicas[0].config, "--id", "made", "--redirect-uri", redirectURI, "-o", "json")
+	out := s.run("client", "create", "--config", replicas[0].config, "--id", "made", "--redirect-uri", redirectURI, "--first-party", "--first-party", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.Secret == "" {
 		t.Fatalf("client create: %v\n%s", err, out)
 	}

@@ -55,11 +55,11 @@ const (
 	redirectURI   = "https://app.example.com/callback"
 	appOrigin     = "https://app.example.com"
 	siteClients   = `
-  - {client_id: rs256, client_name: App, secret: "${CLIENT_SECRET}", redirect_uris: ["` + redirectURI + `"]}
-  - {client_id: es256, secret: "${CLIENT_SECRET}", redirect_uris: ["` + redirectURI + `"], id_token_signed_response_alg: ES256}
-  - {client_id: eddsa, secret: "${CLIENT_SECRET}", redirect_uris: ["` + redirectURI + `"], id_token_signed_response_alg: EdDSA}
-  - {client_id: other, secret: "${CLIENT_SECRET}", redirect_uris: ["https://other.example.com/callback"]}
-  - {client_id: spa, client_name: Notes, token_endpoint_auth_method: none, redirect_uris: ["http://localhost/callback"]}
+  - {client_id: rs256, client_name: App, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["` + redirectURI + `"]}
+  - {client_id: es256, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["` + redirectURI + `"], id_token_signed_response_alg: ES256}
+  - {client_id: eddsa, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["` + redirectURI + `"], id_token_signed_response_alg: EdDSA}
+  - {client_id: other, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["https://other.example.com/callback"]}
+  - {client_id: spa, client_name: Notes, token_endpoint_auth_method: none, first_party: true, redirect_uris: ["http://localhost/callback"]}
 `
 )
 
