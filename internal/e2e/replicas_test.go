@@ -210,7 +210,7 @@ func TestClientsOfTheCommandLineReachEveryReplica(t *testing.T) {
 	var made struct {
 		Secret string `json:"client_secret"`
 	}
-	out := s.run("client", "create", "--config", replicas[0].config, "--id", "made", "--redirect-uri", redirectURI, "--first-party", "--first-party", "-o", "json")
+	out := s.run("client", "create", "--config", replicas[0].config, "--id", "made", "--redirect-uri", redirectURI, "--first-party", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.Secret == "" {
 		t.Fatalf("client create: %v\n%s", err, out)
 	}
