@@ -123,11 +123,13 @@ Examples:
 	if err := o.Parse(args); err != nil {
 		return err
 	}
-	v, err := t.vault(ctx)
+	cfg, store, close, err := t.database(ctx)
 	if err != nil {
 		return err
 	}
-	defer v.close()
+	defer close()
+	// Looking needs no encryption key.
+	v := &vault{keyring.Vault{Store: store, Algs: cfg.Signing.Algs}, close}
 	list, err := v.list(ctx)
 	if err != nil {
 		return err

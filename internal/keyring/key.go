@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 
 	"near-idp/internal/idp"
 
@@ -36,29 +37,40 @@ var asymmetric = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 // bare 256 bits. The kid of a key pair is its thumbprint (RFC 7638); that of a
 // symmetric key is random, since a thumbprint would be a hash of the secret.
 func generate(alg string) (kid string, private []byte, err error) {
-	var key crypto.Signer
-	switch alg {
-	case idp.RS256, idp.PS256:
-		key, err = rsa.GenerateKey(rand.Reader, rsaBits)
-	case idp.ES256:
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case idp.EdDSA:
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	case hs256:
+	if alg == hs256 {
 		private = make([]byte, macSize)
 		rand.Read(private)
 		return rand.Text(), private, nil
-	default:
-		return "", nil, fmt.Errorf("signing algorithm %q is not one of %v", alg, asymmetric)
 	}
-	if err != nil {
-		return "", nil, fmt.Errorf("generate %s key: %w", alg, err)
+	for {
+		key, err := newPair(alg)
+		if err != nil {
+			return "", nil, fmt.Errorf("generate %s key: %w", alg, err)
+		}
+		if kid, err = thumbprint(key.Public()); err != nil {
+			return "", nil, err
+		}
+		if strings.HasPrefix(kid, "-") {
+			continue // on a command line it would be taken for a flag
+		}
+		if private, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+			return "", nil, fmt.Errorf("generate %s key: %w", alg, err)
+		}
+		return kid, private, nil
 	}
-	if private, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
-		return "", nil, fmt.Errorf("generate %s key: %w", alg, err)
+}
+
+func newPair(alg string) (key crypto.Signer, err error) {
+	switch alg {
+	case idp.RS256, idp.PS256:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	case idp.ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case idp.EdDSA:
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+		return key, err
 	}
-	kid, err = thumbprint(key.Public())
-	return kid, private, err
+	return nil, fmt.Errorf("%q is not one of %v", alg, asymmetric)
 }
 
 func thumbprint(public crypto.PublicKey) (string, error) {

@@ -177,3 +177,41 @@ func TestMACsOfOnePurposeAreNotValidForAnother(t *testing.T) {
 		break
 	}
 }
+
+// The commands take a kid as an argument.
+func TestNoKidLooksLikeAFlag(t *testing.T) {
+	t.Parallel()
+	for range 300 {
+		if kid, _, err := generate(idp.EdDSA); err != nil || kid[0] == '-' {
+			t.Fatalf("kid %q, %v", kid, err)
+		}
+	}
+}
+
+// J04, J07: RS256 and PS256 share no key, so a token of the one is none of the other.
+func TestRSAKeysServeOneAlgorithm(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, keys())
+	rs, ps := newest(idp.RS256), newest(idp.PS256)
+	public := r.current.Load().public
+	if rs.KID == ps.KID || public[rs.KID].Key.(*rsa.PublicKey).Equal(public[ps.KID].Key) {
+		t.Fatal("they share a key")
+	}
+	private, err := unwrap(r.vault.KEKs, ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := parsePair(ps.KID, ps.Alg, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Verify(forge(t, jose.RS256, pair.Key, map[string]any{"kid": ps.KID, "typ": "JWT"}), TypeJWT); err == nil {
+		t.Error("a PS256 key verified an RS256 signature")
+	}
+	// Not even whoever writes the database can give a key another algorithm.
+	swapped := rs
+	swapped.Alg = idp.PS256
+	if _, err := unwrap(r.vault.KEKs, swapped); err == nil {
+		t.Error("an RS256 key became a PS256 key")
+	}
+}

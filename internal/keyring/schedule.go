@@ -112,6 +112,9 @@ func (p *plan) retire(k *idp.SigningKey, at time.Time) {
 func (p *plan) add(alg string, at time.Time) error {
 	k := idp.SigningKey{Alg: alg, CreatedAt: p.now, ActivatesAt: at}
 	if !p.dry {
+		if err := p.readable(); err != nil {
+			return err
+		}
 		kid, private, err := generate(alg)
 		if err != nil {
 			return err
@@ -119,6 +122,20 @@ func (p *plan) add(alg string, at time.Time) error {
 		k.KID, k.Wrapped = kid, p.KEKs[0].wrap(kid, alg, private)
 	}
 	p.keys, p.changed = append(p.keys, k), true
+	return nil
+}
+
+// readable makes sure that these encryption keys are those of the other
+// replicas. A key that only this process can read would keep them from starting.
+func (p *plan) readable() error {
+	for _, k := range p.keys {
+		if !known(k.Alg) {
+			continue
+		}
+		if _, err := unwrap(p.KEKs, k); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -105,6 +105,22 @@ func TestEncryptionKeysRotateWithoutLosingSigningKeys(t *testing.T) {
 	}
 }
 
+// A mistaken configuration must not make keys that stop every other replica.
+func TestWrongEncryptionKeyAddsNothing(t *testing.T) {
+	t.Parallel()
+	store := postgres.New(pgtest.New(t))
+	open(t, store, secretA)
+	wrong := vault(t, store, secretB)
+	if _, err := wrong.Rotate(t.Context(), idp.ES256, false); err == nil || !strings.Contains(err.Error(), "encryption.keys") {
+		t.Errorf("rotated: %v", err)
+	}
+	wrong.Algs = []string{idp.EdDSA, idp.ES256, idp.PS256}
+	if _, err := keyring.Open(t.Context(), wrong); err == nil {
+		t.Error("opened")
+	}
+	open(t, store, secretA)
+}
+
 func TestDeletedKeyIsReplacedAndItsTokensDie(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
