@@ -23,7 +23,7 @@ func (k keySet) VerifySignature(_ context.Context, token string) ([]byte, error)
 	if err := json.Unmarshal(k.e.JWKS(), &set); err != nil {
 		return nil, err
 	}
-	parsed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
+	parsed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	if err != nil {
 		return nil, err
 	}

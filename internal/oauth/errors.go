@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"near-idp/internal/idp"
-
 	"github.com/ory/fosite"
 )
 
@@ -80,13 +78,4 @@ func fromFosite(f *flow, err error) error {
 			Description: "The request is missing a parameter or has a malformed one."}
 	}
 	return fmt.Errorf("oauth: %w: %w", cause, err)
-}
-
-// clientGone answers for a client that was deleted or disabled meanwhile.
-func clientGone(err error) error {
-	if errors.Is(err, idp.ErrNotFound) {
-		return &Error{Status: http.StatusBadRequest, Code: unauthorizedClient, Err: err,
-			Description: "This application is not registered here, or no longer is."}
-	}
-	return err
 }
