@@ -89,7 +89,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 		Network:    s.Network,
 		Resources:  terms.Resources,
 		DecideURL:  s.base + "/consent/" + l.ID,
-		AgainURL:   s.base + "/authorize?" + again(l),
+		AgainURL:   s.authorizeURL(l, "login"),
 	}
 	for _, scope := range terms.Scopes {
 		if words := s.Describe(scope); words != "" {
@@ -97,17 +97,6 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 		}
 	}
 	return view, nil
-}
-
-// again is the login's authorization request, to be made once more: whoever is
-// asked for consent may sign in with another account first.
-func again(l *idp.Login) string {
-	params, err := url.ParseQuery(l.Params)
-	if err != nil {
-		return ""
-	}
-	params.Set("prompt", "login")
-	return params.Encode()
 }
 
 // decideConsent takes the person's decision. It leads on by the page that leads

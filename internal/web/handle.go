@@ -195,9 +195,11 @@ func (s *server) showFailure(w http.ResponseWriter, r *http.Request, f failure) 
 	if f.Status < http.StatusInternalServerError {
 		tone = templates.ToneWarning
 	}
-	return render(w, r, f.Status, templates.MessagePage(templates.Message{
-		Page: s.view(r, f.Heading, ""), Tone: tone, Heading: f.Heading, Text: f.Text, Detail: f.Code,
-	}))
+	message := templates.Message{Page: s.view(r, f.Heading, ""), Tone: tone, Heading: f.Heading, Text: f.Text, Detail: f.Code}
+	if message.ActionURL = s.startAgain(r, f); message.ActionURL != "" {
+		message.ActionText = "Start again"
+	}
+	return render(w, r, f.Status, templates.MessagePage(message))
 }
 
 func jsonFailure(w http.ResponseWriter, r *http.Request, f failure) error {

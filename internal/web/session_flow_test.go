@@ -235,3 +235,30 @@ func TestClaimsParameter(t *testing.T) {
 		t.Errorf("another subject is wanted: %s", got)
 	}
 }
+
+// The back button, and a page that was left open, lead to a fresh start of the same request.
+func TestPagesOfAnEndedLoginLeadOn(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	b := p.browser()
+	c := b.begin()
+	r := b.postJSON(c.path+"/verify", answer(p.alice, c))
+	to, err := url.Parse(r.json(t)["redirect_to"].(string))
+	must(t, err)
+	if tokens := b.redeem(to.Query().Get("code")); tokens.status != http.StatusOK {
+		t.Fatalf("token: %d %s", tokens.status, tokens.body)
+	}
+	page := b.send("GET", "/continue/"+c.LoginID, "")
+	_, link, ok := strings.Cut(html.UnescapeString(page.body), `href="/authorize?`)
+	link, _, _ = strings.Cut(link, `"`)
+	if page.status != http.StatusConflict || !ok {
+		t.Fatalf("after the code was redeemed: %d %s", page.status, page.body)
+	}
+	again := b.send("GET", "/authorize?"+link, "")
+	if fresh := again.header.Get("Location"); !strings.HasPrefix(fresh, "/login/") || fresh == c.path {
+		t.Errorf("starting again leads to %q", fresh)
+	}
+	if other := p.browser().send("GET", "/continue/"+c.LoginID, ""); strings.Contains(other.body, "/authorize?") {
+		t.Error("another browser is shown the request")
+	}
+}
