@@ -161,7 +161,8 @@ type Client struct {
 	Secret idp.Secret `yaml:"secret,omitempty"`
 }
 
-// Wallets says which wallets the login page offers.
+// Wallets says which wallets the login page offers. Those that announce themselves
+// to the page and the NEAR command line always work.
 type Wallets struct {
 	MyNearWallet WebWallet `yaml:"mynearwallet"`
 	Meteor       WebWallet `yaml:"meteor"`
@@ -170,10 +171,6 @@ type Wallets struct {
 	Nightly      Wallet    `yaml:"nightly"`
 	OKX          Wallet    `yaml:"okx"`
 	Sender       Wallet    `yaml:"sender"`
-	// Injected stands for any other wallet that announces itself to the page.
-	Injected Wallet `yaml:"injected"`
-	// CLI is the NEAR command line, the one way to sign in without JavaScript.
-	CLI Wallet `yaml:"cli"`
 }
 
 // A Wallet that lives in the browser or on the command line.

@@ -25,7 +25,7 @@ func Default(env func(string) (string, bool)) *Config {
 		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
 		Wallets: Wallets{
 			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},
-			HOT: on, Nightly: on, OKX: on, Sender: on, Injected: on, CLI: on,
+			HOT: on, Nightly: on, OKX: on, Sender: on,
 		},
 		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
 	}

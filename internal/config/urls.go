@@ -186,8 +186,4 @@ func (c *Config) checkWallets(p *problems) {
 			p.add(key, "%s is more than an origin: write %s", quote(wallet.URL), quote(u.Scheme+"://"+u.Host))
 		}
 	}
-	if w := c.Wallets; !w.MyNearWallet.Enabled && !w.Meteor.Enabled && !w.Intear.Enabled &&
-		!w.HOT.Enabled && !w.Nightly.Enabled && !w.OKX.Enabled && !w.Sender.Enabled && !w.Injected.Enabled && !w.CLI.Enabled {
-		p.add("wallets", "every wallet is disabled, so nobody could sign in: enable one")
-	}
 }
