@@ -39,8 +39,8 @@ type victim struct {
 func newVictim(p *process) *victim {
 	q := newRequest("rs256", "openid profile offline_access")
 	a := &victim{process: p, b: p.browser(), asked: q}
-	a.tokens = a.b.postForm("/token", q.redeem(a.b.visit("/authorize?"+q.form().Encode()).Query().Get("code")))
-	a.code = a.b.visit("/authorize?" + q.form().Encode()).Query().Get("code")
+	a.tokens = a.b.postForm("/token", q.redeem(p.browser().visit("/authorize?"+q.form().Encode()).Query().Get("code")))
+	a.code = p.browser().visit("/authorize?" + q.form().Encode()).Query().Get("code")
 	a.login = a.b.authorize("/authorize?" + q.form().Encode())
 	a.ended = a.b.authorize("/authorize?" + q.form().Encode())
 	return a
@@ -49,8 +49,9 @@ func newVictim(p *process) *victim {
 func (a *victim) paths() []string {
 	login, ended := a.login.path(), a.ended.path()
 	return []string{
-		"/", "/authorize", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel",
-		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/userinfo", "/jwks",
+		"/", "/authorize", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
+		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/consent/" + a.login.LoginID, "/consent/" + a.ended.LoginID,
+		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/userinfo", "/jwks",
 		"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/static/style.css", "/static/icons/hot.svg",
 		"/healthz", "/readyz", "/no/such/page",
 	}
@@ -223,8 +224,7 @@ func (a *victim) fire(s shot) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n", s.method, s.path, len(s.body))
 	cookies, hosted := "", false
-	issuer, _ := url.Parse(a.issuer) // it was served from there
-	for _, cookie := range a.b.http.Jar.Cookies(issuer) {
+	for _, cookie := range a.b.cookies() {
 		cookies += cookie.Name + "=" + cookie.Value + "; "
 	}
 	for i := 0; i < len(s.header); i += 2 {
@@ -232,7 +232,7 @@ func (a *victim) fire(s shot) {
 		hosted = hosted || s.header[i] == "Host"
 	}
 	if !hosted {
-		fmt.Fprintf(&text, "Host: %s\r\n", issuer.Host)
+		fmt.Fprintf(&text, "Host: %s\r\n", strings.TrimPrefix(a.issuer, "http://"))
 	}
 	fmt.Fprintf(&text, "Cookie: %s\r\n\r\n%s", cookies, s.body)
 	_ = connection.SetDeadline(time.Now().Add(20 * time.Second))

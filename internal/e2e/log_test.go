@@ -60,19 +60,16 @@ func (s secrets) addTokens(name string, r reply) {
 func TestLogHoldsNoSecretsAndOneLinePerRequest(t *testing.T) {
 	t.Parallel()
 	p := newSite(t, pgtest.DSN(t)).serve()
-	b := &counting{browser: p.browser(), ids: map[string]reply{}}
+	b := &counting{ids: map[string]reply{}}
 	found := secrets{}
 	found.add("client secret", clientSecret)
 	found.add("encryption key", encryptionKey)
-	b.succeed(found)
-	b.fail(found)
-	b.embedded(found)
-	issuer, err := url.Parse(p.issuer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, cookie := range b.http.Jar.Cookies(issuer) {
-		found.add("cookie "+cookie.Name, cookie.Value)
+	for i, use := range []func(secrets){b.succeed, b.fail, b.embedded} {
+		b.browser = p.browser()
+		use(found)
+		for _, cookie := range b.cookies() {
+			found.add(fmt.Sprintf("cookie %s of browser %d", cookie.Name, i), cookie.Value)
+		}
 	}
 	p.stop()
 	log := p.log.String()

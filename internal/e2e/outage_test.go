@@ -27,8 +27,9 @@ type interrupted struct {
 func interrupt(p *process) *interrupted {
 	const scope = "openid profile offline_access"
 	f := &interrupted{b: p.browser(), asked: newRequest("rs256", scope), coded: newRequest("es256", scope), granted: newRequest("eddsa", scope)}
-	f.tokens = f.b.postForm("/token", f.granted.redeem(f.b.visit("/authorize?"+f.granted.form().Encode()).Query().Get("code")))
-	f.code = f.b.visit("/authorize?" + f.coded.form().Encode()).Query().Get("code")
+	// Each in a browser of its own: none has a session to go on from.
+	f.tokens = f.b.postForm("/token", f.granted.redeem(p.browser().visit("/authorize?"+f.granted.form().Encode()).Query().Get("code")))
+	f.code = p.browser().visit("/authorize?" + f.coded.form().Encode()).Query().Get("code")
 	f.open = f.b.authorize("/authorize?" + f.asked.form().Encode())
 	return f
 }
@@ -45,21 +46,24 @@ func (f *interrupted) attempts() map[string]func() (reply, error) {
 		return func() (reply, error) { return b.do(method, path, body, header...) }
 	}
 	return map[string]func() (reply, error){
-		"authorize page": attempt("GET", authorize, "", page),
-		"authorize":      attempt("GET", authorize, "", []string{"Accept", typeJSON}),
-		"login page":     attempt("GET", f.open.path(), "", page),
-		"challenge":      attempt("GET", f.open.path(), "", []string{"Accept", typeJSON}),
-		"callback page":  attempt("GET", f.open.path()+"/cb", "", page),
-		"continue page":  attempt("GET", "/continue/"+f.open.LoginID, "", page),
-		"renew page":     attempt("POST", f.open.path()+"/renew", "", page),
-		"cancel page":    attempt("POST", f.open.path()+"/cancel", "", page),
-		"paste page":     attempt("POST", f.open.path()+"/paste", url.Values{"output": {proof}}.Encode(), append(page, form...)),
-		"verify":         attempt("POST", f.open.path()+"/verify", proof, json),
-		"initiate-login": attempt("POST", "/api/auth/initiate-login", "", nil),
-		"verify-login":   attempt("POST", "/api/auth/verify-login", strings.Replace(proof, "{", `{"login_id":"`+f.open.LoginID+`",`, 1), json),
-		"token":          attempt("POST", "/token", f.coded.redeem(f.code).Encode(), form),
-		"refresh":        attempt("POST", "/token", refresh("eddsa", f.tokens.text("refresh_token")).Encode(), form),
-		"userinfo":       attempt("GET", "/userinfo", "", []string{"Authorization", "Bearer " + f.tokens.text("access_token")}),
+		"authorize page":     attempt("GET", authorize, "", page),
+		"authorize":          attempt("GET", authorize, "", []string{"Accept", typeJSON}),
+		"login page":         attempt("GET", f.open.path(), "", page),
+		"challenge":          attempt("GET", f.open.path(), "", []string{"Accept", typeJSON}),
+		"callback page":      attempt("GET", f.open.path()+"/cb", "", page),
+		"continue page":      attempt("GET", "/continue/"+f.open.LoginID, "", page),
+		"consent page":       attempt("GET", "/consent/"+f.open.LoginID, "", page),
+		"consent given page": attempt("POST", "/consent/"+f.open.LoginID, "decision=allow", append(page, form...)),
+		"session page":       attempt("POST", f.open.path()+"/session", "", page),
+		"renew page":         attempt("POST", f.open.path()+"/renew", "", page),
+		"cancel page":        attempt("POST", f.open.path()+"/cancel", "", page),
+		"paste page":         attempt("POST", f.open.path()+"/paste", url.Values{"output": {proof}}.Encode(), append(page, form...)),
+		"verify":             attempt("POST", f.open.path()+"/verify", proof, json),
+		"initiate-login":     attempt("POST", "/api/auth/initiate-login", "", nil),
+		"verify-login":       attempt("POST", "/api/auth/verify-login", strings.Replace(proof, "{", `{"login_id":"`+f.open.LoginID+`",`, 1), json),
+		"token":              attempt("POST", "/token", f.coded.redeem(f.code).Encode(), form),
+		"refresh":            attempt("POST", "/token", refresh("eddsa", f.tokens.text("refresh_token")).Encode(), form),
+		"userinfo":           attempt("GET", "/userinfo", "", []string{"Authorization", "Bearer " + f.tokens.text("access_token")}),
 	}
 }
 

@@ -33,6 +33,16 @@ func (p *process) browser() *browser {
 // at is the same browser talking to another replica.
 func (b *browser) at(p *process) *browser { return &browser{p, b.http} }
 
+// cookies are those that the browser has of the provider.
+func (b *browser) cookies() []*http.Cookie {
+	b.Helper()
+	issuer, err := url.Parse(b.issuer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return b.http.Jar.Cookies(issuer)
+}
+
 type reply struct {
 	status int
 	header http.Header

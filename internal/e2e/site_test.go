@@ -75,6 +75,7 @@ type site struct {
 	seed    []byte           // of alice's key
 	alice   *neartest.Wallet // alice.testnet, with a full-access key
 	dir     string
+	more    string // more clients, then more of the configuration
 }
 
 func newSite(t testing.TB, dsn string) *site {
@@ -97,7 +98,7 @@ database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: %s, rpc: [%q]}
 telemetry: {log: {level: debug}}
-clients:%s`, s.issuer, port, s.dsn, s.network, rpc, siteClients)
+clients:%s`, s.issuer, port, s.dsn, s.network, rpc, siteClients+s.more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -107,6 +108,13 @@ func (w *wire) note(seen []byte, tag string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trips = append(w.trips, tag)
+}
+
+// quiet waits until the work that idp does of itself after its start is done.
+func (w *wire) quiet() {
+	const long = 300 * time.Millisecond
+	for len(w.during(func() { time.Sleep(long) })) > 0 {
+	}
 }
 
 // during returns the round trips that do caused, by their command tags. Pings
