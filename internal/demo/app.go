@@ -73,6 +73,7 @@ func (a *App) Registration() idp.Client {
 		TokenEndpointAuthMethod: idp.AuthSecretBasic,
 		GrantTypes:              []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
 		Scope:                   strings.Join(scopes, " "),
+		FirstParty:              true, // approving in the wallet is all that a newcomer is asked for
 	}
 }
 

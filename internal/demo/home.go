@@ -95,11 +95,11 @@ func viewToken(raw string) tokenView {
 
 // A jsonLine is one line of JSON, in pieces that are coloured differently.
 type jsonLine struct {
-	Indent string
-	Name   string // with its quotes; empty in arrays and for brackets
-	Value  string
-	Comma  string
-	Note   string // a time in words
+	Depth int    // of the nesting; at most 3
+	Name  string // with its quotes; empty in arrays and for brackets
+	Value string
+	Comma string
+	Note  string // a time in words
 }
 
 var memberLine = regexp.MustCompile(`^( *)(?:("(?:[^"\\]|\\.)*"): )?(.*?)(,?)$`)
@@ -116,7 +116,7 @@ func viewJSON(text []byte) []jsonLine {
 	var lines []jsonLine
 	for text := range strings.Lines(out.String()) {
 		m := memberLine.FindStringSubmatch(strings.TrimSuffix(text, "\n"))
-		line := jsonLine{Indent: m[1], Name: m[2], Value: m[3], Comma: m[4]}
+		line := jsonLine{Depth: min(len(m[1])/2, 3), Name: m[2], Value: m[3], Comma: m[4]}
 		if seconds, err := strconv.ParseInt(line.Value, 10, 64); err == nil && slices.Contains(times, line.Name) {
 			line.Note = clock(time.Unix(seconds, 0))
 		}

@@ -32,6 +32,9 @@ var accounts = []account{
 	{"alice.near", "Lives on mainnet, not on testnet", false, nil},
 }
 
+// First reports the account that the wallet proposes.
+func (a account) First() bool { return a.ID == accounts[0].ID }
+
 func withKey(p neartest.Permission) func(*neartest.Chain, *neartest.Wallet) {
 	return func(chain *neartest.Chain, w *neartest.Wallet) { chain.AddKey(w.AccountID, w.PublicKey(), p) }
 }

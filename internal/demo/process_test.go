@@ -69,10 +69,12 @@ func buildRoot(t *testing.T) string {
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	one.root, one.binary = root, filepath.Join(root, "idp")
-	if out, err := exec.Command("go", "build", "-o", one.binary, "near-idp/cmd/idp").CombinedOutput(); err != nil {
+	binary := filepath.Join(root, "idp")
+	if out, err := exec.Command("go", "build", "-o", binary, "near-idp/cmd/idp").CombinedOutput(); err != nil {
+		os.RemoveAll(root)
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	one.root, one.binary = root, binary
 	return root
 }
 

@@ -34,8 +34,12 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) error {
 	state := rand.Text()
 	begun := attempt{nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), began: a.Now()}
 	a.sessions.begin(w, r).leave(state, begun)
-	to := a.oauth(provider).AuthCodeURL(state, oidc.Nonce(begun.nonce), oauth2.S256ChallengeOption(begun.verifier))
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	options := []oauth2.AuthCodeOption{oidc.Nonce(begun.nonce), oauth2.S256ChallengeOption(begun.verifier)}
+	if r.URL.Query().Has("choose") {
+		// Otherwise the provider, where the browser may still be signed in, goes on with the last account.
+		options = append(options, oauth2.SetAuthURLParam("prompt", "select_account"))
+	}
+	http.Redirect(w, r, a.oauth(provider).AuthCodeURL(state, options...), http.StatusSeeOther)
 	return nil
 }
 
