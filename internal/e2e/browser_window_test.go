@@ -93,7 +93,7 @@ func (w *window) until(condition string) {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(15 * time.Millisecond) {
 		var holds bool
-		if holds, err = eval[bool](w, "Boolean("+condition+")"); holds {
+		if holds, err = eval[bool](w, "Boolean(("+condition+"))"); holds {
 			return
 		}
 	}

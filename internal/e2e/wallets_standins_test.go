@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-//go:embed testdata/wallets/*.html
+//go:embed testdata/wallets/*
 var walletPages embed.FS
 
 // A standIn plays a web wallet on its real origin, by interception. Its page
@@ -66,16 +66,20 @@ type signedAnswer struct {
 	Signature58 string `json:"signature58"`
 }
 
-// sign is the wallet's key at work.
-func (p *profile) sign(r signRequest) signedAnswer {
+// sign is the wallet's key at work: from a signRequest to a signedAnswer, as JSON.
+func (p *profile) sign(request []byte) ([]byte, error) {
+	var r signRequest
+	if err := json.Unmarshal(request, &r); err != nil {
+		return nil, fmt.Errorf("the wallet cannot read %q: %w", request, err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, r)
-	return signedAnswer{
+	return json.Marshal(signedAnswer{
 		p.signer.AccountID, p.signer.PublicKey(),
 		p.signer.Sign(r.Message, r.Nonce, r.Recipient, r.CallbackURL),
 		p.signer.SignBase58(r.Message, r.Nonce, r.Recipient, r.CallbackURL),
-	}
+	})
 }
 
 // signedOnce returns what the wallet signed, which must be one message that
@@ -138,14 +142,10 @@ func (s standIn) serve(p *profile, r *network.Request) (status int64, kind strin
 		}
 		return 200, "text/html; charset=utf-8", page
 	case path == "/sign":
-		var asked signRequest
-		if err := json.Unmarshal(posted(r), &asked); err != nil {
-			p.fault("the wallet cannot read %s: %v", posted(r), err)
-			return 400, "text/plain", nil
-		}
-		signed, err := json.Marshal(p.sign(asked))
+		signed, err := p.sign(posted(r))
 		if err != nil {
 			p.fault("%v", err)
+			return 400, "text/plain", nil
 		}
 		return 200, "application/json", signed
 	case path == "/check":

@@ -17,7 +17,7 @@
     if (box.height < 24 || box.width < 24) wrong.push(`a target of ${box.width} × ${box.height}: ${named(e)}`);
   }
   const main = document.querySelector("main[data-visible]");
-  if (!main) return wrong;
+  if (!main || matchMedia("(scripting: none)").matches) return wrong;
 
   const panels = [...main.querySelectorAll("[data-panel]")].filter(seen);
   if (panels.length !== 1 || panels[0].dataset.panel !== main.dataset.visible) wrong.push(`panels: ${panels.map((p) => p.dataset.panel)}`);
