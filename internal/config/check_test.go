@@ -126,6 +126,7 @@ func TestBadValues(t *testing.T) {
 func TestGoodValues(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
+		"signing: {algs: [RS256, PS256], default_alg: PS256, rotate_every: 1d, publish_before: 10m, keep_after: 25h}",
 		"issuer: https://id.example.com/tenant-1/idp",
 		"issuer: https://id.example.com:8443",
 		"issuer: https://xn--bcher-kva.example",

@@ -252,3 +252,36 @@ func TestRemovedRowsLeaveNoGap(t *testing.T) {
 		})
 	}
 }
+
+// O02: a database that takes no writes does not stop what the stored keys can do.
+func TestRotationThatCannotBeStoredStopsNothing(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	r := &replicas{T: t, clock: &clock{at: time.Now()}}
+	r.vault = vault(t, postgres.New(pool), secretA)
+	r.vault.Now = r.now
+	r.a, r.b = r.open(r.vault), r.open(r.vault)
+	_, before := r.sign(idp.ES256)
+	if _, err := pool.Exec(t.Context(), `
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON signing_keys FOR EACH ROW EXECUTE FUNCTION refuse()`); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(89*day + hour)
+	for range 2 {
+		if err := r.a.Reload(t.Context()); err == nil {
+			t.Error("nobody hears of it")
+		}
+		if _, kid := r.sign(idp.ES256); kid != before {
+			t.Error("signs with a key that was not stored")
+		}
+		r.advance(10 * day)
+	}
+	if _, err := pool.Exec(t.Context(), `DROP TRIGGER refuse ON signing_keys`); err != nil {
+		t.Fatal(err)
+	}
+	r.reload()
+	if len(published(t, r.a)) != 2*len(algs) {
+		t.Error("it was not made up for")
+	}
+}
