@@ -142,4 +142,3 @@ func newLogger(cfg *config.Config) (*slog.Logger, error) {
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
 }
-
