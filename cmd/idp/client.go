@@ -167,6 +167,10 @@ func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) erro
 		for _, uri := range c.RedirectURIs {
 			row("redirect_uri", shown(uri))
 		}
+		for _, uri := range c.PostLogoutRedirectURIs {
+			row("post-logout redirect_uri", shown(uri))
+		}
+		row("back-channel logout", shown(c.BackchannelLogoutURI))
 		row("scope", shown(c.Scope))
 		row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
 		row("signing alg", c.IDTokenSignedResponseAlg)

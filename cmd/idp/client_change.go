@@ -19,6 +19,8 @@ type metadataFlags struct {
 	options      *options
 	name         *string
 	redirectURIs list
+	postLogout   list
+	backchannel  *string
 	scope        *string
 	alg          *string
 	firstParty   *bool
@@ -29,6 +31,8 @@ func (o *options) metadataFlags() *metadataFlags {
 	m := &metadataFlags{options: o}
 	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
+	o.Var(&m.postLogout, "post-logout-redirect-uri", "`URL` that people may be sent to after signing out, exactly this one; repeat for several")
+	m.backchannel = o.String("backchannel-logout-uri", "", "`URL` that is told, server to server, when a person signs out; https, or http on a loopback host")
 	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
 	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
@@ -56,6 +60,11 @@ func (m *metadataFlags) apply(c *idp.Client) {
 			c.Name = *m.name
 		case "redirect-uri":
 			c.RedirectURIs = m.redirectURIs
+		case "post-logout-redirect-uri":
+			// An empty one stands for none, so that all can be taken away.
+			c.PostLogoutRedirectURIs = slices.DeleteFunc(slices.Clone(m.postLogout), func(uri string) bool { return uri == "" })
+		case "backchannel-logout-uri":
+			c.BackchannelLogoutURI = *m.backchannel
 		case "scope":
 			c.Scope = *m.scope
 		case "alg":
@@ -134,7 +143,8 @@ Examples:
 func runClientUpdate(ctx context.Context, args []string) error {
 	o := newOptions("client update", "ID", `
 Changes what the flags say and leaves the rest. --redirect-uri replaces all
-redirect URIs. The secret stays. Applications of the configuration file are
+redirect URIs, --post-logout-redirect-uri all of those ("" removes them). The
+secret stays. Applications of the configuration file are
 changed there.
 
 Examples:
@@ -148,7 +158,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc([]string{"name", "redirect-uri", "scope", "alg", "first-party", "danger-no-require-pkce"}, o.given) {
+	if !slices.ContainsFunc([]string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce"}, o.given) {
 		return usage(o.Name(), "say what to change")
 	}
 	r, err := t.open(ctx)

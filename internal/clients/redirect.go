@@ -116,7 +116,7 @@ func checkRedirectURI(uri string, public bool) error {
 	case u.Scheme == "":
 		return errors.New("is relative: write the whole URI, for example https://app.example.com/callback")
 	case slices.Contains(dangerous, u.Scheme):
-		return fmt.Errorf("has the scheme %s, which would hand the code to whoever wrote the URI: use https", u.Scheme)
+		return fmt.Errorf("has the scheme %s, which would hand what is sent there to whoever wrote the URI: use https", u.Scheme)
 	case u.User != nil:
 		return errors.New("has a user name or password before the host: remove it")
 	case dotSegments(u):
@@ -174,7 +174,7 @@ func checkWeb(u *url.URL) error {
 		return fmt.Errorf("has the host %q, which is neither a domain name nor an IP address", u.Hostname())
 	}
 	if u.Scheme == "http" && host != "127.0.0.1" && host != "::1" && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
-		return errors.New("is http: use https, since anybody on the way could read the code; http is for 127.0.0.1, [::1] and localhost only")
+		return errors.New("is http: use https, since anybody on the way could read what is sent there; http is for 127.0.0.1, [::1] and localhost only")
 	}
 	return nil
 }

@@ -77,6 +77,13 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	for _, uri := range c.RedirectURIs {
 		refuse("redirect_uris", shorten(uri), checkRedirectURI(uri, c.Public()))
 	}
+	c.PostLogoutRedirectURIs = orDefault(c.PostLogoutRedirectURIs, nil)
+	for _, uri := range c.PostLogoutRedirectURIs {
+		refuse("post_logout_redirect_uris", shorten(uri), checkRedirectURI(uri, c.Public()))
+	}
+	if c.BackchannelLogoutURI != "" {
+		refuse("backchannel_logout_uri", shorten(c.BackchannelLogoutURI), checkRedirectURI(c.BackchannelLogoutURI, false))
+	}
 	c.Lifetimes = d.lifetimes(c.Lifetimes)
 	problems = append(problems, checkTogether(c), CheckLifetimes(c.Lifetimes))
 	if c.RequirePKCE == nil {
@@ -99,6 +106,8 @@ func checkTogether(c idp.Client) error {
 	add(!code, "grant_types lacks authorization_code, the only grant that signs a user in: add it")
 	add(code && len(c.RedirectURIs) == 0, "redirect_uris is empty: give at least one, for example https://app.example.com/callback")
 	add(len(c.RedirectURIs) > maxRedirectURIs, fmt.Sprintf("redirect_uris has %d entries: at most %d are allowed", len(c.RedirectURIs), maxRedirectURIs))
+	add(len(c.PostLogoutRedirectURIs) > maxRedirectURIs, fmt.Sprintf("post_logout_redirect_uris has %d entries: at most %d are allowed", len(c.PostLogoutRedirectURIs), maxRedirectURIs))
+	add(c.BackchannelLogoutSessionRequired && c.BackchannelLogoutURI == "", "backchannel_logout_session_required is true but there is no backchannel_logout_uri: add it")
 	add(!refresh && slices.Contains(c.Scopes(), scopeOfflineAccess), `scope has "offline_access" but grant_types lacks refresh_token: add the one or remove the other`)
 	add(c.Public() && c.RequirePKCE != nil && !*c.RequirePKCE, "require_pkce is false, but a public client has no other proof of who it is: remove it")
 	return errors.Join(problems...)

@@ -86,6 +86,18 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 				c.RedirectURIs = append(c.RedirectURIs, "https://app.example.com/"+strings.Repeat("a", i))
 			}
 		},
+		`post_logout_redirect_uris "http://x.com" is http`: func(c *idp.Client) { c.PostLogoutRedirectURIs = []string{"http://x.com"} },
+		`post_logout_redirect_uris "com.example:/x" has the private-use`: func(c *idp.Client) {
+			c.PostLogoutRedirectURIs = []string{"com.example:/x"}
+		},
+		`backchannel_logout_uri "http://10.0.0.1/x" is http`:     func(c *idp.Client) { c.BackchannelLogoutURI = "http://10.0.0.1/x" },
+		`backchannel_logout_uri "file:///etc/passwd" has`:        func(c *idp.Client) { c.BackchannelLogoutURI = "file:///etc/passwd" },
+		`backchannel_logout_uri "https://x.com/#a" has a frag`:   func(c *idp.Client) { c.BackchannelLogoutURI = "https://x.com/#a" },
+		`backchannel_logout_uri "https://u:p@x.com/" has a user`: func(c *idp.Client) { c.BackchannelLogoutURI = "https://u:p@x.com/" },
+		`backchannel_logout_session_required is true but`:        func(c *idp.Client) { c.BackchannelLogoutSessionRequired = true },
+		`backchannel_logout_uri "com.example:/x" has the privat`: func(c *idp.Client) {
+			c.TokenEndpointAuthMethod, c.BackchannelLogoutURI = "none", "com.example:/x"
+		},
 		`require_pkce is false, but a public client`:    func(c *idp.Client) { c.TokenEndpointAuthMethod, c.RequirePKCE = "none", &no },
 		`lifetimes.code is 11m: it must be`:             func(c *idp.Client) { c.Lifetimes.Code = idp.Duration(11 * time.Minute) },
 		`lifetimes.access_token is 25h: it must be`:     func(c *idp.Client) { c.Lifetimes.AccessToken = idp.Duration(25 * time.Hour) },

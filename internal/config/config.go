@@ -146,6 +146,10 @@ type Session struct {
 	// Absolute is how long after the signature a browser stays signed in to
 	// the provider, 1m to 90d. Default 24h.
 	Absolute idp.Duration `yaml:"absolute"`
+	// RevokeOfflineOnLogout makes a logout end refresh tokens of the scope
+	// offline_access too, against the advice of OpenID Connect Back-Channel Logout section 2.7:
+	// who signs out means everywhere. Default true.
+	RevokeOfflineOnLogout bool `yaml:"revoke_offline_on_logout"`
 }
 
 // Lifetimes are named sets of token lifetimes.

@@ -21,7 +21,7 @@ func Default(env func(string) (string, bool)) *Config {
 			DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA},
 			RotateEvery: idp.Duration(90 * day), PublishBefore: idp.Duration(day), KeepAfter: idp.Duration(7 * day),
 		},
-		Session:   Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour)},
+		Session:   Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour), RevokeOfflineOnLogout: true},
 		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
 		Wallets: Wallets{
 			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},

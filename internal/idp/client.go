@@ -36,6 +36,12 @@ type Client struct {
 	Name string `json:"client_name,omitempty" yaml:"client_name,omitempty"`
 	// RedirectURIs are compared exactly, but for the port of loopback URIs (RFC 8252 section 7.3).
 	RedirectURIs []string `json:"redirect_uris" yaml:"redirect_uris"`
+	// PostLogoutRedirectURIs are where a person may be sent after a logout; compared exactly.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty" yaml:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURI is told of each logout of a person who is signed in to the
+	// client. Its logout tokens always hold sid and sub, whatever BackchannelLogoutSessionRequired says.
+	BackchannelLogoutURI             string `json:"backchannel_logout_uri,omitempty" yaml:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSessionRequired bool   `json:"backchannel_logout_session_required,omitempty" yaml:"backchannel_logout_session_required,omitempty"`
 	// TokenEndpointAuthMethod is "none" for a public client. For a confidential one the empty
 	// value accepts client_secret_basic and client_secret_post, since relying parties
 	// differ in which they send; a named method is enforced.

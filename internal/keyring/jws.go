@@ -12,11 +12,12 @@ import (
 
 // The "typ" headers that tokens are signed with.
 const (
-	TypeJWT         = "JWT"    // ID tokens
-	TypeAccessToken = "at+jwt" // RFC 9068 section 2.1
+	TypeJWT         = "JWT"        // ID tokens
+	TypeAccessToken = "at+jwt"     // RFC 9068 section 2.1
+	TypeLogoutToken = "logout+jwt" // OpenID Connect Back-Channel Logout section 2.4
 )
 
-var types = []string{TypeJWT, TypeAccessToken}
+var types = []string{TypeJWT, TypeAccessToken, TypeLogoutToken}
 
 const maxToken = 16 << 10 // bytes
 

@@ -19,6 +19,7 @@ func into(g *idp.Grant, more ...any) []any {
 
 // A redeemed code is spent even if its verifier or redirect URI was wrong:
 // whoever is stopped there may not try again. A code of another client is left alone.
+// The lock lets a logout at the same moment be before or after: it never misses the grant.
 const redeemCode = `
 	WITH code AS (
 		UPDATE logins
@@ -35,6 +36,7 @@ const redeemCode = `
 	FROM code c
 	JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
 	WHERE c.fits
+	FOR KEY SHARE OF s
 	RETURNING ` + grantColumns + `, (SELECT oidc_nonce FROM code)`
 
 // RedeemCode spends an authorization code and creates its grant: the whole

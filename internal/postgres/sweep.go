@@ -4,7 +4,8 @@ import "context"
 
 // How long rows outlive their use. A redeemed code is remembered for as long
 // as a replay of it is worth noticing; an expired login for as long as a person
-// may come back to its page to start again.
+// may come back to its page to start again; a grant for as long as its client
+// is to be told of the session's end.
 const sweepBatch = 1000
 
 var sweeps = []string{
@@ -13,7 +14,12 @@ var sweeps = []string{
 	`DELETE FROM sessions WHERE sid IN (
 		SELECT sid FROM sessions WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
 	`DELETE FROM grants WHERE id IN (
-		SELECT id FROM grants WHERE max_expires_at < now() - interval '1 hour' LIMIT $1)`,
+		SELECT id FROM grants g WHERE max_expires_at < now() - interval '1 hour' AND NOT EXISTS (
+			SELECT FROM sessions s JOIN clients c ON c.id = g.client_id
+			WHERE s.sid = g.sid AND s.ended_at IS NULL AND s.expires_at > now() AND c.metadata ? 'backchannel_logout_uri')
+		LIMIT $1)`,
+	`DELETE FROM logout_outbox WHERE id IN (
+		SELECT id FROM logout_outbox WHERE expires_at < now() LIMIT $1)`,
 	`DELETE FROM client_secrets WHERE id IN (
 		SELECT id FROM client_secrets WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
 }
