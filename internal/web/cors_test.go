@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+// A11, D04: everybody reads discovery and keys, registered origins token and userinfo, nobody
+// the pages.
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

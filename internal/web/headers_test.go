@@ -65,6 +65,7 @@ var pages = []struct {
 	{name: "trailing slash", method: "POST", path: "/token/", status: 404},
 }
 
+// S05: no page can be framed, failures included.
 func TestEveryPageCarriesExactlyTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	incidental := "Content-Type Content-Length Location Set-Cookie Vary X-Request-Id Retry-After Allow"

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -15,8 +14,9 @@ import (
 // An entry is what a request's log line says beyond what HTTP itself shows.
 type entry struct {
 	id       string
-	clientID string // of a registered client, or as claimed where it has its syntax
-	reason   string // the code of a failure
+	client   netip.Addr // who sent the request, as far as trusted proxies say
+	clientID string     // of a registered client, or as claimed where it has its syntax
+	reason   string     // the code of a failure
 	cause    error
 }
 
@@ -36,7 +36,7 @@ func entryOf(r *http.Request) *entry {
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
-		e := &entry{id: s.requestID(r)}
+		e := &entry{id: s.requestID(r), client: s.clientAddress(r)}
 		r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set("X-Request-Id", e.id)
@@ -56,6 +56,7 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", e.id),
+		slog.String("client", e.client.String()),
 		slog.String("method", method(r)),
 		slog.String("route", r.Pattern),
 		slog.Int("status", status),
@@ -102,27 +103,10 @@ var requestIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 // requestID makes an id, or takes over the one that a trusted proxy gave: an id
 // from anybody else could be made to look like another person's request.
 func (s *server) requestID(r *http.Request) string {
-	if given := r.Header.Get("X-Request-Id"); requestIDSyntax.MatchString(given) && s.fromTrustedProxy(r) {
+	if given := r.Header.Get("X-Request-Id"); requestIDSyntax.MatchString(given) && s.isTrustedProxy(peer(r)) {
 		return given
 	}
 	return rand.Text()
-}
-
-func (s *server) fromTrustedProxy(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	for _, prefix := range s.TrustedProxies {
-		if prefix.Contains(addr.Unmap()) {
-			return true
-		}
-	}
-	return false
 }
 
 // A recorder notes what was answered.

@@ -41,6 +41,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
+// D01: discovery at the issuer with its path, in both forms.
 func TestIssuerWithAPath(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *Options) { o.Issuer = testIssuer + "/auth/v1" })
@@ -50,6 +51,7 @@ func TestIssuerWithAPath(t *testing.T) {
 		"/auth/v1/.well-known/openid-configuration":       200,
 		"/auth/v1/.well-known/oauth-authorization-server": 200,
 		"/.well-known/oauth-authorization-server/auth/v1": 200, // RFC 8414 section 3.1
+		"/.well-known/openid-configuration/auth/v1":       200, // section 5
 		"/.well-known/openid-configuration":               404,
 		"/auth/v1/continue/" + testID:                     200,
 		"/auth/v1/login/" + testID:                        303,
@@ -77,6 +79,7 @@ func TestIssuerWithAPath(t *testing.T) {
 	}
 }
 
+// D03: the issuer is the operator's, whatever the Host header says.
 func TestMetadataIgnoresTheHostHeader(t *testing.T) {
 	t.Parallel()
 	w := newSite(t).send("GET", "/.well-known/openid-configuration", "", func(r *http.Request) { r.Host = "evil.example" },

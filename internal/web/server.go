@@ -75,7 +75,7 @@ type Options struct {
 
 	// Ready reports whether the provider can serve, which is whether its database answers.
 	Ready func(ctx context.Context) error
-	// TrustedProxies may name the request id of what they pass on; nobody else may.
+	// TrustedProxies may name the request id and the sender of what they pass on; nobody else may.
 	TrustedProxies []netip.Prefix
 
 	Log *slog.Logger     // nil: slog.Default()
@@ -180,11 +180,11 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /readyz", s.api(s.ready))
 	if s.base != "" {
 		mux.Handle("GET "+s.base, s.page(s.home))
-		// Probes inside a cluster know nothing of the issuer's path, and RFC 8414
-		// section 3.1 puts the well-known part before it.
+		// Probes inside a cluster know nothing of the issuer's path. RFC 8414 section
+		// 3.1 puts the well-known part before it, and section 5 has clients look there for either document.
 		mux.HandleFunc("GET /healthz", s.alive)
 		mux.Handle("GET /readyz", s.api(s.ready))
-		s.document(mux, s.Protocol.Metadata, "/.well-known/oauth-authorization-server"+s.base)
+		s.document(mux, s.Protocol.Metadata, "/.well-known/oauth-authorization-server"+s.base, "/.well-known/openid-configuration"+s.base)
 	}
 	return mux
 }
