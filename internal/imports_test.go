@@ -15,10 +15,11 @@ var ours = map[string]string{
 	"internal/localpg":  "",
 	"internal/config":   "internal/idp",
 	"internal/claims":   "internal/idp",
-	"internal/clients":  "internal/idp",
+	"internal/jose":     "internal/idp",
+	"internal/clients":  "internal/idp internal/jose",
 	"internal/keyring":  "internal/idp",
 	"internal/login":    "internal/idp internal/near",
-	"internal/oauth":    "internal/idp",
+	"internal/oauth":    "internal/idp internal/jose",
 	"internal/postgres": "internal/idp migrations",
 	"internal/web":      "internal/idp internal/clients internal/login internal/oauth web/templates web/static",
 	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",
@@ -36,7 +37,7 @@ var ours = map[string]string{
 // be replaced in one place.
 var homes = map[string]string{
 	"github.com/ory/fosite":           "internal/oauth",
-	"github.com/go-jose/go-jose":      "internal/keyring",
+	"github.com/go-jose/go-jose":      "internal/keyring internal/jose",
 	"github.com/jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
 	"github.com/pressly/goose":        "internal/postgres internal/pgtest",
 	"github.com/mr-tron/base58":       "internal/near",

@@ -13,6 +13,7 @@ CREATE TABLE clients (
 CREATE TABLE client_secrets (
     id         text PRIMARY KEY,
     client_id  text NOT NULL REFERENCES clients ON DELETE CASCADE,
+    prefix     text NOT NULL DEFAULT '',         -- the first characters of one that was made here
     hash       bytea NOT NULL CHECK (octet_length(hash) = 32),
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz

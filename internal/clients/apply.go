@@ -55,17 +55,17 @@ func ApplyConfig(ctx context.Context, store Store, list []Configured) error {
 
 func (d Defaults) row(entry Configured) (idp.Client, error) {
 	row := entry.Client
-	row.ManagedBy, row.SecretHashes = idp.ManagedByConfig, nil
+	row.ManagedBy, row.Secrets = idp.ManagedByConfig, nil
 	full, err := d.Validate(row)
 	if entry.Secret == "" {
 		return row, err
 	}
-	if full.Public() {
-		return row, errors.Join(err, fmt.Errorf("secret is set but token_endpoint_auth_method is %q: remove one", idp.AuthNone))
+	if !full.UsesSecret() {
+		return row, errors.Join(err, fmt.Errorf("secret is set but token_endpoint_auth_method is %q: remove one", full.TokenEndpointAuthMethod))
 	}
 	hash, bad := HashSecret(entry.Secret)
 	if bad == nil {
-		row.SecretHashes = [][]byte{hash}
+		row.Secrets = []idp.ClientSecret{{Hash: hash}}
 	}
 	return row, errors.Join(err, bad)
 }

@@ -41,11 +41,11 @@ func TestSecretOfTheFileReplacesTheEarlierOneAndLeavesAddedOnes(t *testing.T) {
 	live := func(want ...string) {
 		t.Helper()
 		c := read(t, store, "web")
-		if len(c.SecretHashes) != len(want) {
-			t.Errorf("%d live secrets, want %d", len(c.SecretHashes), len(want))
+		if len(c.Secrets) != len(want) {
+			t.Errorf("%d live secrets, want %d", len(c.Secrets), len(want))
 		}
 		for _, secret := range want {
-			if !clients.CheckSecret(c, secret) {
+			if !clients.CheckSecret(c, secret, time.Now()) {
 				t.Error("a secret that should be live is not")
 			}
 		}
@@ -70,7 +70,7 @@ func TestClientRemovedFromTheFileIsDisabledAndComesBack(t *testing.T) {
 		t.Error("not exactly the removed client is disabled")
 	}
 	apply(t, store, clients.Configured{Client: valid("web"), Secret: fileSecret})
-	if c := read(t, store, "web"); c.Disabled || !clients.CheckSecret(c, fileSecret) {
+	if c := read(t, store, "web"); c.Disabled || !clients.CheckSecret(c, fileSecret, time.Now()) {
 		t.Error("the client did not come back")
 	}
 	if _, _, err := s.Create(t.Context(), valid("other"), ""); !errors.Is(err, idp.ErrConflict) || !strings.Contains(err.Error(), "configuration file until") {

@@ -64,7 +64,7 @@ func TestLookUpsNeedNoSQL(t *testing.T) {
 	reads := store.reads.Load()
 	for range 100 {
 		c, err := r.Client(t.Context(), "web")
-		if err != nil || !clients.CheckSecret(c, string(secret)) || c.Scope == "" || c.Lifetimes.Code == 0 {
+		if err != nil || !clients.CheckSecret(c, string(secret), time.Now()) || c.Scope == "" || c.Lifetimes.Code == 0 {
 			t.Fatalf("%+v, %v", c, err)
 		}
 		if !r.AllowsOrigin("https://app.example.com") || r.AllowsOrigin("https://evil.example") {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"near-idp/internal/idp"
 )
@@ -18,6 +19,10 @@ const secretPrefix = "ncs_"
 const (
 	minSecret = 32   // characters
 	maxSecret = 1024 // characters
+	// shownPrefix is how much of a secret of ours is kept, to tell it from others:
+	// 24 of its 256 bits.
+	shownPrefix = len(secretPrefix) + 4
+	maxSecrets  = 10 // of one client, the configuration's included
 )
 
 // NewSecret makes a client secret of 256 random bits and its hash. It consists
@@ -49,16 +54,19 @@ func HashSecret(secret idp.Secret) ([]byte, error) {
 	return hash[:], nil
 }
 
-// CheckSecret reports whether given is a live secret of the client. It takes
-// the same time whichever secret matches, and is never true for a public client.
-func CheckSecret(c *idp.Client, given string) bool {
-	if c.Public() || given == "" || len(given) > maxSecret {
+// CheckSecret reports whether given is a secret of the client that has not
+// expired by now. It takes the same time whichever secret matches, and is never
+// true for a client that has none by its method.
+func CheckSecret(c *idp.Client, given string, now time.Time) bool {
+	if !c.UsesSecret() || given == "" || len(given) > maxSecret {
 		return false
 	}
 	hash := sha256.Sum256([]byte(given))
 	match := 0
-	for _, live := range c.SecretHashes {
-		match |= subtle.ConstantTimeCompare(hash[:], live)
+	for _, s := range c.Secrets {
+		if s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) {
+			match |= subtle.ConstantTimeCompare(hash[:], s.Hash)
+		}
 	}
 	return match == 1
 }

@@ -16,15 +16,15 @@ type Store interface {
 	Source
 	// Client returns one client as Clients would, or idp.ErrNotFound.
 	Client(ctx context.Context, id string) (idp.Client, error)
-	// CreateClient stores c, with a secret unless hash is nil; idp.ErrConflict if the id is taken.
-	CreateClient(ctx context.Context, c idp.Client, hash []byte) error
+	// CreateClient stores c, with a secret if it has a hash; idp.ErrConflict if the id is taken.
+	CreateClient(ctx context.Context, c idp.Client, first idp.ClientSecret) error
 	// UpdateClient replaces the client with this id, owner and UpdatedAt, or
 	// returns idp.ErrConflict if there is none any more.
 	UpdateClient(ctx context.Context, c idp.Client) error
 	// DeleteClient deletes the client with this id and owner, or returns idp.ErrNotFound.
 	DeleteClient(ctx context.Context, id, managedBy string) error
-	// AddClientSecret adds a secret; a zero expiry means none. idp.ErrNotFound if there is no such client.
-	AddClientSecret(ctx context.Context, clientID, secretID string, hash []byte, expires time.Time) error
+	// AddClientSecret adds a secret; idp.ErrNotFound if there is no such client.
+	AddClientSecret(ctx context.Context, clientID string, secret idp.ClientSecret) error
 	// DeleteClientSecret ends a secret, or returns idp.ErrNotFound.
 	DeleteClientSecret(ctx context.Context, clientID, secretID string) error
 	// ApplyClients makes the clients of the configuration be exactly these, as
@@ -71,7 +71,7 @@ func (s *Service) complete(c idp.Client) idp.Client {
 
 // Create registers c and returns it complete, with its secret, which is shown
 // this once: chosen if that is not empty, otherwise a new one, none for a
-// public client. An empty id is made up. An id that is taken is idp.ErrConflict.
+// client whose method needs none. An empty id is made up. An id that is taken is idp.ErrConflict.
 func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (idp.Client, idp.Secret, error) {
 	if c.ID == "" {
 		c.ID = rand.Text()
@@ -81,13 +81,13 @@ func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (
 	if err != nil {
 		return idp.Client{}, "", err
 	}
-	secret, hash, err := initialSecret(full, chosen)
+	secret, first, err := initialSecret(full, chosen)
 	if err != nil {
 		return idp.Client{}, "", err
 	}
 	// What the client leaves out stays out of the store, so that it follows
 	// the configuration's defaults when those change.
-	if err := s.Store.CreateClient(ctx, c, hash); err != nil {
+	if err := s.Store.CreateClient(ctx, c, first); err != nil {
 		if errors.Is(err, idp.ErrConflict) {
 			return idp.Client{}, "", s.taken(ctx, c.ID)
 		}
@@ -97,18 +97,24 @@ func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (
 	return full, secret, err
 }
 
-func initialSecret(c idp.Client, chosen idp.Secret) (idp.Secret, []byte, error) {
+func initialSecret(c idp.Client, chosen idp.Secret) (idp.Secret, idp.ClientSecret, error) {
 	switch {
-	case c.Public() && chosen != "":
-		return "", nil, fmt.Errorf("client %q is public, so it has no secret: drop the secret or choose another token_endpoint_auth_method", c.ID)
-	case c.Public():
-		return "", nil, nil
+	case !c.UsesSecret() && chosen != "":
+		return "", idp.ClientSecret{}, fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: drop the secret or choose another method", c.ID, c.TokenEndpointAuthMethod)
+	case !c.UsesSecret():
+		return "", idp.ClientSecret{}, nil
 	case chosen != "":
 		hash, err := HashSecret(chosen)
-		return chosen, hash, err
+		return chosen, idp.ClientSecret{ID: rand.Text(), Hash: hash}, err
 	}
+	secret, stored := newStored()
+	return secret, stored, nil
+}
+
+// newStored makes a secret and what is kept of it.
+func newStored() (idp.Secret, idp.ClientSecret) {
 	secret, hash := NewSecret()
-	return secret, hash, nil
+	return secret, idp.ClientSecret{ID: rand.Text(), Prefix: string(secret[:shownPrefix]), Hash: hash}
 }
 
 func (s *Service) taken(ctx context.Context, id string) error {
@@ -158,24 +164,27 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// AddSecret adds a new secret, beside those that a client has, and returns its
-// id and, this once, the secret. A zero expiry means that it does not expire.
-// Clients of the configuration file may get secrets too, so that the file need
-// not hold any.
-func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.Time) (string, idp.Secret, error) {
+// AddSecret adds a new secret, beside those that a client has, and returns what
+// is kept of it and, this once, the secret. A zero expiry means that it does not
+// expire. Clients of the configuration file may get secrets too, so that the
+// file need not hold any.
+func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.Time) (idp.ClientSecret, idp.Secret, error) {
 	c, err := s.Client(ctx, clientID)
 	if err != nil {
-		return "", "", err
+		return idp.ClientSecret{}, "", err
 	}
-	if c.Public() {
-		return "", "", fmt.Errorf("client %q is public, so it has no secret: choose another token_endpoint_auth_method first", clientID)
+	if !c.UsesSecret() {
+		return idp.ClientSecret{}, "", fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: choose another method first", clientID, c.TokenEndpointAuthMethod)
 	}
-	id := rand.Text()
-	secret, hash := NewSecret()
-	if err := s.Store.AddClientSecret(ctx, clientID, id, hash, expires); err != nil {
-		return "", "", fmt.Errorf("add secret to client %q: %w", clientID, err)
+	if len(c.Secrets) >= maxSecrets {
+		return idp.ClientSecret{}, "", fmt.Errorf("client %q has %d live secrets: %w: revoke one that is no longer used", clientID, len(c.Secrets), idp.ErrConflict)
 	}
-	return id, secret, nil
+	secret, stored := newStored()
+	stored.CreatedAt, stored.ExpiresAt = time.Now(), expires
+	if err := s.Store.AddClientSecret(ctx, clientID, stored); err != nil {
+		return idp.ClientSecret{}, "", fmt.Errorf("add secret to client %q: %w", clientID, err)
+	}
+	return stored, secret, nil
 }
 
 // DeleteSecret ends one secret of a client at once. The secret of the

@@ -20,14 +20,14 @@ func TestSecretIsReturnedOnceAndStoredAsHashOnly(t *testing.T) {
 	pool := pgtest.New(t)
 	s := clients.Service{Store: postgres.New(pool)}
 	full, secret, err := s.Create(t.Context(), valid("web"), "")
-	if err != nil || !clients.CheckSecret(&full, string(secret)) {
+	if err != nil || !clients.CheckSecret(&full, string(secret), time.Now()) {
 		t.Fatalf("%+v, %v", full, err)
 	}
 	_, second, err := s.AddSecret(t.Context(), "web", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := s.Client(t.Context(), "web"); err != nil || !clients.CheckSecret(&c, string(second)) || !clients.CheckSecret(&c, string(secret)) {
+	if c, err := s.Client(t.Context(), "web"); err != nil || !clients.CheckSecret(&c, string(second), time.Now()) || !clients.CheckSecret(&c, string(secret), time.Now()) {
 		t.Errorf("both secrets should be live: %v", err)
 	}
 	var dump string
@@ -60,7 +60,7 @@ func TestPublicClientsHaveNoSecret(t *testing.T) {
 		t.Error("created with a secret")
 	}
 	full, secret, err := s.Create(t.Context(), c, "")
-	if err != nil || secret != "" || len(full.SecretHashes) != 0 {
+	if err != nil || secret != "" || len(full.Secrets) != 0 {
 		t.Errorf("%v, %+v, %v", secret, full, err)
 	}
 	if _, _, err := s.AddSecret(t.Context(), "spa", time.Time{}); err == nil {

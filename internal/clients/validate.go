@@ -17,7 +17,7 @@ const maxName = 100 // characters
 
 var (
 	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
-	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthNone}
+	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone}
 	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
 )
@@ -85,7 +85,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 		refuse("backchannel_logout_uri", shorten(c.BackchannelLogoutURI), checkRedirectURI(c.BackchannelLogoutURI, false))
 	}
 	c.Lifetimes = d.lifetimes(c.Lifetimes)
-	problems = append(problems, checkTogether(c), CheckLifetimes(c.Lifetimes))
+	problems = append(problems, checkTogether(c), checkKeys(c), CheckLifetimes(c.Lifetimes))
 	if c.RequirePKCE == nil {
 		required := true
 		c.RequirePKCE = &required

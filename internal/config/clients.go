@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+
+	"near-idp/internal/idp"
 )
 
 // checkClients checks what concerns the file: that each client has an id of its
@@ -24,7 +26,9 @@ func (c *Config) checkClients(p *problems) {
 		switch {
 		case client.Public() && client.Secret != "":
 			p.add(key+".secret", "%s is a public client (token_endpoint_auth_method: none) and cannot keep a secret: remove one of the two keys", quote(client.ID))
-		case !client.Public() && client.Secret == "":
+		case client.TokenEndpointAuthMethod == idp.AuthPrivateKey && client.Secret != "":
+			p.add(key+".secret", "%s signs assertions instead (token_endpoint_auth_method: private_key_jwt): remove one of the two keys", quote(client.ID))
+		case client.UsesSecret() && client.Secret == "":
 			p.add(key+".secret", "%s needs a secret, such as secret: file:/run/secrets/%s; an application that cannot keep one is public: token_endpoint_auth_method: none",
 				quote(client.ID), printable(client.ID))
 		}

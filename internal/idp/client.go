@@ -1,6 +1,8 @@
 package idp
 
 import (
+	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 )
@@ -13,6 +15,7 @@ const (
 
 	AuthSecretBasic = "client_secret_basic"
 	AuthSecretPost  = "client_secret_post"
+	AuthPrivateKey  = "private_key_jwt"
 	AuthNone        = "none"
 
 	RS256 = "RS256"
@@ -45,9 +48,17 @@ type Client struct {
 	// TokenEndpointAuthMethod is "none" for a public client. For a confidential one the empty
 	// value accepts client_secret_basic and client_secret_post, since relying parties
 	// differ in which they send; a named method is enforced.
-	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method,omitempty" yaml:"token_endpoint_auth_method,omitempty"`
-	GrantTypes              []string `json:"grant_types,omitempty" yaml:"grant_types,omitempty"`
-	ResponseTypes           []string `json:"response_types,omitempty" yaml:"response_types,omitempty"`
+	TokenEndpointAuthMethod string `json:"token_endpoint_auth_method,omitempty" yaml:"token_endpoint_auth_method,omitempty"`
+	// TokenEndpointAuthSigningAlg is the one algorithm of its client assertions; empty: any that is offered.
+	TokenEndpointAuthSigningAlg string `json:"token_endpoint_auth_signing_alg,omitempty" yaml:"token_endpoint_auth_signing_alg,omitempty"`
+	// JWKS are the public keys that verify its client assertions, or JWKSURI is where it publishes them.
+	JWKS    JWKSet `json:"jwks,omitempty" yaml:"jwks,omitempty"`
+	JWKSURI string `json:"jwks_uri,omitempty" yaml:"jwks_uri,omitempty"`
+	// RequirePushedAuthorizationRequests refuses authorization requests that were not pushed (RFC 9126 section 6).
+	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests,omitempty" yaml:"require_pushed_authorization_requests,omitempty"`
+
+	GrantTypes    []string `json:"grant_types,omitempty" yaml:"grant_types,omitempty"`
+	ResponseTypes []string `json:"response_types,omitempty" yaml:"response_types,omitempty"`
 	// Scope lists, separated by spaces, the scopes that the client may be granted.
 	Scope                    string `json:"scope,omitempty" yaml:"scope,omitempty"`
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty" yaml:"id_token_signed_response_alg,omitempty"`
@@ -57,12 +68,41 @@ type Client struct {
 	FirstParty bool      `json:"first_party,omitempty" yaml:"first_party,omitempty"`
 	Lifetimes  Lifetimes `json:"lifetimes,omitzero" yaml:"lifetimes,omitempty"`
 
-	ManagedBy    string    `json:"managed_by,omitempty" yaml:"-"`
-	CreatedAt    time.Time `json:"created_at,omitzero" yaml:"-"`
-	UpdatedAt    time.Time `json:"updated_at,omitzero" yaml:"-"`
-	Disabled     bool      `json:"disabled,omitempty" yaml:"-"`
-	SecretHashes [][]byte  `json:"-" yaml:"-"` // SHA-256 of each live secret
+	ManagedBy string         `json:"managed_by,omitempty" yaml:"-"`
+	CreatedAt time.Time      `json:"created_at,omitzero" yaml:"-"`
+	UpdatedAt time.Time      `json:"updated_at,omitzero" yaml:"-"`
+	Disabled  bool           `json:"disabled,omitempty" yaml:"-"`
+	Secrets   []ClientSecret `json:"-" yaml:"-"` // those that had not expired when the client was read
 }
+
+// A ClientSecret is one of a client's secrets, as far as it is known: its hash.
+type ClientSecret struct {
+	ID        string    `json:"id"`
+	Prefix    string    `json:"prefix,omitempty"` // its first characters; none of a secret that the operator chose
+	Hash      []byte    `json:"-"`                // SHA-256
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+}
+
+// A JWKSet is the text of a JWK Set (RFC 7517 section 5), an object within JSON.
+type JWKSet string
+
+// MarshalJSON writes the object itself.
+func (s JWKSet) MarshalJSON() ([]byte, error) {
+	if !json.Valid([]byte(s)) {
+		return nil, errors.New("jwks is not JSON")
+	}
+	return []byte(s), nil
+}
+
+// UnmarshalJSON takes any JSON; what is in it is for the registry to judge.
+func (s *JWKSet) UnmarshalJSON(text []byte) error {
+	*s = JWKSet(text)
+	return nil
+}
+
+// UsesSecret reports whether the client authenticates with a shared secret.
+func (c *Client) UsesSecret() bool { return !c.Public() && c.TokenEndpointAuthMethod != AuthPrivateKey }
 
 // Public reports whether the client authenticates with nothing but PKCE.
 func (c *Client) Public() bool { return c.TokenEndpointAuthMethod == AuthNone }

@@ -97,18 +97,19 @@ func setup(t *testing.T) *env {
 	t.Cleanup(e.pool.Close)
 	e.store = postgres.New(e.pool)
 	hash := sha256.Sum256([]byte(secret))
+	secrets := []idp.ClientSecret{{Hash: hash[:]}}
 	off := false
 	for _, c := range []idp.Client{
-		{ID: "web", SecretHashes: [][]byte{hash[:]}},
-		{ID: "other", SecretHashes: [][]byte{hash[:]}},
-		{ID: "lax", SecretHashes: [][]byte{hash[:]}, RequirePKCE: &off},
-		{ID: "es", SecretHashes: [][]byte{hash[:]}, IDTokenSignedResponseAlg: idp.ES256},
-		{ID: "ed", SecretHashes: [][]byte{hash[:]}, IDTokenSignedResponseAlg: idp.EdDSA},
+		{ID: "web", Secrets: secrets},
+		{ID: "other", Secrets: secrets},
+		{ID: "lax", Secrets: secrets, RequirePKCE: &off},
+		{ID: "es", Secrets: secrets, IDTokenSignedResponseAlg: idp.ES256},
+		{ID: "ed", Secrets: secrets, IDTokenSignedResponseAlg: idp.EdDSA},
 		{ID: "spa", TokenEndpointAuthMethod: idp.AuthNone},
-		{ID: "basic", SecretHashes: [][]byte{hash[:]}, TokenEndpointAuthMethod: idp.AuthSecretBasic},
-		{ID: "gone", SecretHashes: [][]byte{hash[:]}, Disabled: true},
-		{ID: "two", SecretHashes: [][]byte{hash[:]}, RedirectURIs: []string{redirect, redirect + "/2"}},
-		{ID: "noscope", SecretHashes: [][]byte{hash[:]}, Scope: "openid"},
+		{ID: "basic", Secrets: secrets, TokenEndpointAuthMethod: idp.AuthSecretBasic},
+		{ID: "gone", Secrets: secrets, Disabled: true},
+		{ID: "two", Secrets: secrets, RedirectURIs: []string{redirect, redirect + "/2"}},
+		{ID: "noscope", Secrets: secrets, Scope: "openid"},
 	} {
 		if c.RedirectURIs == nil {
 			c.RedirectURIs = []string{redirect}
@@ -117,22 +118,32 @@ func setup(t *testing.T) *env {
 		if err != nil {
 			t.Fatal(err)
 		}
-		valid.SecretHashes, valid.Disabled = c.SecretHashes, c.Disabled
+		valid.Secrets, valid.Disabled = c.Secrets, c.Disabled
 		e.clients[c.ID] = &valid
 	}
-	keys, err := ring()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Provider, err = oauth.New(oauth.Options{
-		Issuer: issuer, Clients: e, Keys: keys, Store: e.store,
-		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
-	})
-	if err != nil {
+	if e.Provider, err = oauth.New(e.options(e.store)); err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+func (e *env) options(store oauth.Store) oauth.Options {
+	e.Helper()
+	keys, err := ring()
+	if err != nil {
+		e.Fatal(err)
+	}
+	return oauth.Options{
+		Issuer: issuer, Clients: e, Keys: keys, Store: store,
+		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
+		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+	}
+}
+
+// setSecret makes this the client's only secret.
+func (e *env) setSecret(id, text string) {
+	hash := sha256.Sum256([]byte(text))
+	e.clients[id].Secrets = []idp.ClientSecret{{Hash: hash[:]}}
 }
 
 // request is an authorization request that succeeds, with changes: pairs of

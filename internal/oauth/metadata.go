@@ -1,6 +1,9 @@
 package oauth
 
-import "near-idp/internal/idp"
+import (
+	"near-idp/internal/idp"
+	"near-idp/internal/jose"
+)
 
 // metadata is the document of OpenID Connect Discovery section 3 and RFC 8414
 // section 2: what is served, and nothing else.
@@ -17,6 +20,7 @@ type metadata struct {
 	SubjectTypes          []string `json:"subject_types_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgs              []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -40,7 +44,8 @@ func (p *Provider) describe() metadata {
 		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           p.Keys.Algs(),
-		AuthMethods:           []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthNone},
+		AuthMethods:           []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone},
+		AuthAlgs:              jose.Algs,
 		ChallengeMethods:      []string{methodS256},
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims...),

@@ -49,6 +49,8 @@ type Store interface {
 	RevokeReused(ctx context.Context, hash []byte, clientID string) (bool, error)
 	RefreshGrant(ctx context.Context, id, clientID string, generation uint32, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
+	// SpendAssertion remembers the jti of a client assertion; false if it was spent before.
+	SpendAssertion(ctx context.Context, clientID string, jti []byte, expires time.Time) (bool, error)
 }
 
 // Options configures New. All fields but Now are required.
@@ -60,7 +62,7 @@ type Options struct {
 	Lifetimes     idp.Lifetimes // of clients that set none
 	DefaultAlg    string        // of ID tokens of clients that name none
 	MatchRedirect func(registered []string, given string) bool
-	CheckSecret   func(c *idp.Client, given string) bool
+	CheckSecret   func(c *idp.Client, given string, now time.Time) bool
 	// Profile returns the claims about a person that these scopes disclose.
 	Profile       func(who idp.Identity, scopes []string) map[string]any
 	Scopes        []string // that clients may be granted

@@ -2,8 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -91,76 +89,4 @@ func checkToken(c *idp.Client, form url.Values) *Error {
 func wellFormedVerifier(v string) bool {
 	return len(v) >= 43 && len(v) <= 128 &&
 		!strings.ContainsFunc(v, func(r rune) bool { return r != '.' && r != '~' && notBase64URL(r) })
-}
-
-// authenticate identifies the client of a request to the token endpoint (RFC
-// 6749 section 2.3): HTTP Basic, the form, or no secret for public clients.
-func (p *Provider) authenticate(ctx context.Context, r *http.Request) (*idp.Client, error) {
-	id, secret, method := r.PostForm.Get(paramClientID), r.PostForm.Get("client_secret"), idp.AuthNone
-	if secret != "" {
-		method = idp.AuthSecretPost
-	}
-	if header := r.Header.Get("Authorization"); header != "" {
-		if method != idp.AuthNone {
-			return nil, bad(invalidRequest, "Use either the Authorization header or client_secret, not both.")
-		}
-		basicID, basicSecret, ok := basic(header)
-		if !ok || (id != "" && id != basicID) {
-			return nil, unauthenticated(true, errors.New("malformed Authorization header, or another client_id in the form"))
-		}
-		id, secret, method = basicID, basicSecret, idp.AuthSecretBasic
-	}
-	fail := func(cause error) error { return unauthenticated(method == idp.AuthSecretBasic, cause) }
-	client, err := p.Clients.Client(ctx, id)
-	switch {
-	case errors.Is(err, idp.ErrNotFound):
-		return nil, fail(errors.New("unknown client"))
-	case err != nil:
-		return nil, err
-	case client.Disabled:
-		return nil, fail(errors.New("client is disabled"))
-	case client.Public() != (method == idp.AuthNone):
-		return nil, fail(errors.New("client authenticates by " + method + ", which it is not registered for"))
-	case client.Public():
-		return client, nil
-	case client.TokenEndpointAuthMethod != "" && client.TokenEndpointAuthMethod != method:
-		return nil, fail(errors.New("client is registered for " + client.TokenEndpointAuthMethod + ", not " + method))
-	case !p.CheckSecret(client, secret):
-		return nil, fail(errors.New("wrong secret"))
-	}
-	return client, nil
-}
-
-// basic reads HTTP Basic credentials, which RFC 6749 section 2.3.1 has form-encoded.
-func basic(header string) (id, secret string, ok bool) {
-	scheme, encoded, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Basic") || len(encoded) > 1024 {
-		return "", "", false
-	}
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", "", false
-	}
-	id, secret, ok = strings.Cut(string(raw), ":")
-	if !ok {
-		return "", "", false
-	}
-	if id, err = url.QueryUnescape(id); err != nil {
-		return "", "", false
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil {
-		return "", "", false
-	}
-	return id, secret, true
-}
-
-// unauthenticated is invalid_client (RFC 6749 section 5.2): one answer for
-// every cause, so that nobody learns which clients exist.
-func unauthenticated(challenge bool, cause error) error {
-	e := &Error{Status: http.StatusUnauthorized, Code: invalidClient, Err: cause,
-		Description: "Client authentication failed: the client is unknown, its secret is wrong or its method is not the registered one."}
-	if challenge {
-		e.Authenticate = `Basic realm="token"`
-	}
-	return e
 }

@@ -12,27 +12,41 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// clientColumns reads a client with the hashes of its live secrets.
+// clientColumns reads a client with its live secrets.
 const clientColumns = `
 	SELECT c.id, c.managed_by, c.metadata, c.disabled_at IS NOT NULL, c.created_at, c.updated_at,
-	       ARRAY(SELECT s.hash
-	             FROM client_secrets s
-	             WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())
-	             ORDER BY s.created_at DESC)
+	       (SELECT jsonb_agg(jsonb_build_object('id', s.id, 'prefix', s.prefix, 'hash', encode(s.hash, 'base64'),
+	                                            'created_at', s.created_at, 'expires_at', s.expires_at)
+	                         ORDER BY s.created_at DESC)
+	        FROM client_secrets s
+	        WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now()))
 	FROM clients c`
+
+// A storedSecret is a row of client_secrets as clientColumns reads it.
+type storedSecret struct {
+	ID        string    `json:"id"`
+	Prefix    string    `json:"prefix"`
+	Hash      []byte    `json:"hash"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
 
 func scanClient(row pgx.CollectableRow) (idp.Client, error) {
 	var c, columns idp.Client
 	var metadata []byte
+	var secrets []storedSecret
 	if err := row.Scan(&columns.ID, &columns.ManagedBy, &metadata, &columns.Disabled,
-		&columns.CreatedAt, &columns.UpdatedAt, &columns.SecretHashes); err != nil {
+		&columns.CreatedAt, &columns.UpdatedAt, &secrets); err != nil {
 		return c, err
 	}
 	if err := json.Unmarshal(metadata, &c); err != nil {
 		return c, fmt.Errorf("metadata of client %q: %w", columns.ID, err)
 	}
 	c.ID, c.ManagedBy, c.Disabled = columns.ID, columns.ManagedBy, columns.Disabled
-	c.CreatedAt, c.UpdatedAt, c.SecretHashes = columns.CreatedAt, columns.UpdatedAt, columns.SecretHashes
+	c.CreatedAt, c.UpdatedAt = columns.CreatedAt, columns.UpdatedAt
+	for _, s := range secrets {
+		c.Secrets = append(c.Secrets, idp.ClientSecret(s))
+	}
 	return c, nil
 }
 
@@ -68,9 +82,9 @@ func (s *Store) Client(ctx context.Context, id string) (idp.Client, error) {
 	return c, translate(err)
 }
 
-// CreateClient stores a client and, unless hash is nil, its first secret. It is
+// CreateClient stores a client and, if it has a hash, its first secret. It is
 // idp.ErrConflict if the id is taken.
-func (s *Store) CreateClient(ctx context.Context, c idp.Client, hash []byte) error {
+func (s *Store) CreateClient(ctx context.Context, c idp.Client, first idp.ClientSecret) error {
 	metadata, err := clientMetadata(c)
 	if err != nil {
 		return err
@@ -81,11 +95,11 @@ func (s *Store) CreateClient(ctx context.Context, c idp.Client, hash []byte) err
 			VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)
 			RETURNING id
 		)
-		INSERT INTO client_secrets (id, client_id, hash)
-		SELECT gen_random_uuid()::text, id, $5
+		INSERT INTO client_secrets (id, client_id, prefix, hash)
+		SELECT $5, id, $6, $7
 		FROM created
-		WHERE $5::bytea IS NOT NULL`,
-		c.ID, c.ManagedBy, metadata, c.Disabled, hash)
+		WHERE $7::bytea IS NOT NULL`,
+		c.ID, c.ManagedBy, metadata, c.Disabled, first.ID, first.Prefix, first.Hash)
 	return translate(err)
 }
 
@@ -119,15 +133,15 @@ func (s *Store) DeleteClient(ctx context.Context, id, managedBy string) error {
 	return affected(tag.RowsAffected(), err)
 }
 
-// AddClientSecret adds a secret to a client; a zero expires means never. It is
-// idp.ErrNotFound if there is no such client.
-func (s *Store) AddClientSecret(ctx context.Context, clientID, secretID string, hash []byte, expires time.Time) error {
+// AddClientSecret adds a secret to a client. It is idp.ErrNotFound if there is
+// no such client.
+func (s *Store) AddClientSecret(ctx context.Context, clientID string, secret idp.ClientSecret) error {
 	tag, err := s.db.Exec(ctx, `
-		INSERT INTO client_secrets (id, client_id, hash, expires_at)
-		SELECT $2, id, $3, $4
+		INSERT INTO client_secrets (id, client_id, prefix, hash, expires_at)
+		SELECT $2, id, $3, $4, $5
 		FROM clients
 		WHERE id = $1`,
-		clientID, secretID, hash, orNull(expires))
+		clientID, secret.ID, secret.Prefix, secret.Hash, orNull(secret.ExpiresAt))
 	return affected(tag.RowsAffected(), err)
 }
 
@@ -201,8 +215,8 @@ func applyBatch(configured []idp.Client) (*pgx.Batch, []string, error) {
 			WHERE clients.metadata <> EXCLUDED.metadata OR clients.disabled_at IS NOT NULL`,
 			c.ID, metadata)
 		var hash []byte
-		if len(c.SecretHashes) > 0 {
-			hash = c.SecretHashes[0]
+		if len(c.Secrets) > 0 {
+			hash = c.Secrets[0].Hash
 		}
 		batch.Queue(`
 			DELETE FROM client_secrets

@@ -49,19 +49,20 @@ func TestClientComesBackAsItWasStored(t *testing.T) {
 	in.GrantTypes, in.Scope, in.IDTokenSignedResponseAlg = []string{"authorization_code"}, "openid profile", "ES256"
 	in.TokenEndpointAuthMethod = idp.AuthSecretPost
 	in.Lifetimes = idp.Lifetimes{AccessToken: idp.Duration(5 * time.Minute), RefreshIdle: idp.Duration(48 * time.Hour)}
-	must(t, store.CreateClient(t.Context(), in, hashOf("s1")))
+	must(t, store.CreateClient(t.Context(), in, idp.ClientSecret{ID: "s1", Prefix: "ncs_s1", Hash: hashOf("s1")}))
 	got := mustRead(t, store, "web")
 	if got.CreatedAt.IsZero() || !got.UpdatedAt.Equal(got.CreatedAt) {
 		t.Errorf("times %v, %v", got.CreatedAt, got.UpdatedAt)
 	}
-	in.CreatedAt, in.UpdatedAt, in.SecretHashes = got.CreatedAt, got.UpdatedAt, [][]byte{hashOf("s1")}
+	in.CreatedAt, in.UpdatedAt = got.CreatedAt, got.UpdatedAt
+	in.Secrets = []idp.ClientSecret{{ID: "s1", Prefix: "ncs_s1", Hash: hashOf("s1"), CreatedAt: got.Secrets[0].CreatedAt}}
 	if !reflect.DeepEqual(got, in) {
 		t.Errorf("got  %+v\nwant %+v", got, in)
 	}
 	if list, err := store.Clients(t.Context()); err != nil || len(list) != 1 || !reflect.DeepEqual(list[0], got) {
 		t.Errorf("list %+v, %v", list, err)
 	}
-	if err := store.CreateClient(t.Context(), in, nil); !errors.Is(err, idp.ErrConflict) {
+	if err := store.CreateClient(t.Context(), in, idp.ClientSecret{}); !errors.Is(err, idp.ErrConflict) {
 		t.Errorf("second client of one id: %v", err)
 	}
 	if _, err := store.Client(t.Context(), "other"); !errors.Is(err, idp.ErrNotFound) {
@@ -72,10 +73,10 @@ func TestClientComesBackAsItWasStored(t *testing.T) {
 func TestChangesNeedTheOwnerAndTheRowThatWasRead(t *testing.T) {
 	t.Parallel()
 	ctx, store := t.Context(), postgres.New(pgtest.New(t))
-	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), nil))
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), idp.ClientSecret{}))
 	first := mustRead(t, store, "web")
-	if len(first.SecretHashes) != 0 {
-		t.Errorf("a client without a secret has %d", len(first.SecretHashes))
+	if len(first.Secrets) != 0 {
+		t.Errorf("a client without a secret has %d", len(first.Secrets))
 	}
 	stale := first
 	first.Name, first.Disabled = "New", true
@@ -103,23 +104,23 @@ func TestChangesNeedTheOwnerAndTheRowThatWasRead(t *testing.T) {
 func TestExpiredAndDeletedSecretsAreNotLive(t *testing.T) {
 	t.Parallel()
 	ctx, store := t.Context(), postgres.New(pgtest.New(t))
-	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), hashOf("first")))
-	must(t, store.CreateClient(ctx, client("other", idp.ManagedByAPI), nil))
-	must(t, store.AddClientSecret(ctx, "web", "past", hashOf("past"), time.Now().Add(-time.Second)))
-	must(t, store.AddClientSecret(ctx, "web", "future", hashOf("future"), time.Now().Add(time.Hour)))
-	must(t, store.AddClientSecret(ctx, "web", "gone", hashOf("gone"), time.Time{}))
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), idp.ClientSecret{ID: "first", Hash: hashOf("first")}))
+	must(t, store.CreateClient(ctx, client("other", idp.ManagedByAPI), idp.ClientSecret{}))
+	must(t, store.AddClientSecret(ctx, "web", idp.ClientSecret{ID: "past", Hash: hashOf("past"), ExpiresAt: time.Now().Add(-time.Second)}))
+	must(t, store.AddClientSecret(ctx, "web", idp.ClientSecret{ID: "future", Hash: hashOf("future"), ExpiresAt: time.Now().Add(time.Hour)}))
+	must(t, store.AddClientSecret(ctx, "web", idp.ClientSecret{ID: "gone", Hash: hashOf("gone")}))
 	if err := store.DeleteClientSecret(ctx, "other", "gone"); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("a secret of another client was deleted: %v", err)
 	}
 	must(t, store.DeleteClientSecret(ctx, "web", "gone"))
 	want := [][]byte{hashOf("future"), hashOf("first")} // newest first
-	if got := mustRead(t, store, "web").SecretHashes; !reflect.DeepEqual(got, want) {
+	if got := hashes(mustRead(t, store, "web")); !reflect.DeepEqual(got, want) {
 		t.Errorf("live hashes %x, want %x", got, want)
 	}
-	if got := mustRead(t, store, "other").SecretHashes; len(got) != 0 {
+	if got := hashes(mustRead(t, store, "other")); len(got) != 0 {
 		t.Errorf("another client has them: %x", got)
 	}
-	if err := store.AddClientSecret(ctx, "none", "x", hashOf("x"), time.Time{}); !errors.Is(err, idp.ErrNotFound) {
+	if err := store.AddClientSecret(ctx, "none", idp.ClientSecret{ID: "x", Hash: hashOf("x")}); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("a secret for no client: %v", err)
 	}
 }
@@ -127,7 +128,7 @@ func TestExpiredAndDeletedSecretsAreNotLive(t *testing.T) {
 func TestApplyClientsLeavesOtherOwnersAlone(t *testing.T) {
 	t.Parallel()
 	ctx, store := t.Context(), postgres.New(pgtest.New(t))
-	must(t, store.CreateClient(ctx, client("mine", idp.ManagedByAPI), nil))
+	must(t, store.CreateClient(ctx, client("mine", idp.ManagedByAPI), idp.ClientSecret{}))
 	err := store.ApplyClients(ctx, []idp.Client{client("new", idp.ManagedByConfig), client("mine", idp.ManagedByConfig)})
 	if !errors.Is(err, idp.ErrConflict) {
 		t.Fatalf("an id of another owner: %v", err)
@@ -145,7 +146,7 @@ func TestReplicasThatStartTogetherApplyOneConfiguration(t *testing.T) {
 	t.Parallel()
 	ctx, store := t.Context(), postgres.New(pgtest.New(t))
 	a, b := client("a", idp.ManagedByConfig), client("b", idp.ManagedByConfig)
-	a.SecretHashes = [][]byte{hashOf("a")}
+	a.Secrets = []idp.ClientSecret{{Hash: hashOf("a")}}
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
@@ -160,8 +161,8 @@ func TestReplicasThatStartTogetherApplyOneConfiguration(t *testing.T) {
 	}
 	group.Wait()
 	before := mustRead(t, store, "a")
-	if !reflect.DeepEqual(before.SecretHashes, a.SecretHashes) {
-		t.Errorf("secrets %x", before.SecretHashes)
+	if !reflect.DeepEqual(hashes(before), hashes(a)) {
+		t.Errorf("secrets %x", hashes(before))
 	}
 	must(t, store.ApplyClients(ctx, []idp.Client{a, b}))
 	if after := mustRead(t, store, "a"); !reflect.DeepEqual(before, after) {
@@ -213,13 +214,13 @@ func TestEveryChangeIsNotified(t *testing.T) {
 		}
 	}
 	expect("connecting", "")
-	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), hashOf("s")))
+	must(t, store.CreateClient(ctx, client("web", idp.ManagedByAPI), idp.ClientSecret{ID: "s", Hash: hashOf("s")}))
 	expect("create", "clients")
 	drain()
 	c := mustRead(t, store, "web")
 	must(t, store.UpdateClient(ctx, c))
 	expect("update", "clients")
-	must(t, store.AddClientSecret(ctx, "web", "x", hashOf("x"), time.Time{}))
+	must(t, store.AddClientSecret(ctx, "web", idp.ClientSecret{ID: "x", Hash: hashOf("x")}))
 	expect("add secret", "client_secrets")
 	must(t, store.DeleteClientSecret(ctx, "web", "x"))
 	expect("delete secret", "client_secrets")
@@ -227,4 +228,11 @@ func TestEveryChangeIsNotified(t *testing.T) {
 	expect("delete", "clients")
 	must(t, addKey(ctx, store, idp.SigningKey{KID: "k", Alg: idp.ES256, Wrapped: []byte{1}}))
 	expect("add key", "signing_keys")
+}
+
+func hashes(c idp.Client) (list [][]byte) {
+	for _, s := range c.Secrets {
+		list = append(list, s.Hash)
+	}
+	return list
 }
