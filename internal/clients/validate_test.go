@@ -71,7 +71,7 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`more than 100 characters`:                                       func(c *idp.Client) { c.Name = strings.Repeat("é", 101) },
 		`client_name "\xff" is not UTF-8`:                                func(c *idp.Client) { c.Name = "\xff" },
 		`token_endpoint_auth_method "tls"`:                               func(c *idp.Client) { c.TokenEndpointAuthMethod = "tls" },
-		`client_secret_basic, client_secret_post, private_key_jwt, none`:                  func(c *idp.Client) { c.TokenEndpointAuthMethod = "None" },
+		`client_secret_basic, client_secret_post, private_key_jwt, none`: func(c *idp.Client) { c.TokenEndpointAuthMethod = "None" },
 		`grant_types "password" is not known: use one of authorization_`: func(c *idp.Client) { c.GrantTypes = []string{"authorization_code", "password"} },
 		`grant_types lacks authorization_code`:                           func(c *idp.Client) { c.GrantTypes = []string{"refresh_token"} },
 		`grant_types lacks refresh_token`:                                func(c *idp.Client) { c.GrantTypes, c.Scope = []string{"authorization_code"}, "openid offline_access" },
