@@ -34,7 +34,7 @@ func newLogouts(t *testing.T) *logouts {
 			c.BackchannelLogoutURI = "https://app.example.com/logout"
 		}
 		c.Disabled = id == "off"
-		must(t, l.CreateClient(t.Context(), c, nil))
+		must(t, l.CreateClient(t.Context(), c, idp.ClientSecret{}))
 	}
 	return l
 }
