@@ -30,6 +30,8 @@ var budget = []cost{
 	{"userinfo", 1, 0},
 	{"refresh", 1, 1},
 	{"userinfo again", 1, 0},
+	{"introspect", 1, 0},
+	{"revoke", 1, 1},
 }
 
 func TestLoginKeepsToItsBudget(t *testing.T) {
@@ -94,6 +96,8 @@ func (m *meter) login(b *browser) {
 	m.step("userinfo", func() reply { return b.userInfo(tokens.text("access_token")) })
 	tokens = m.step("refresh", func() reply { return b.postForm("/token", refresh("rs256", tokens.text("refresh_token"))) })
 	m.step("userinfo again", func() reply { return b.userInfo(tokens.text("access_token")) })
+	m.step("introspect", func() reply { return b.postForm("/introspect", shown("rs256", tokens.text("access_token"))) })
+	m.step("revoke", func() reply { return b.postForm("/revoke", shown("rs256", tokens.text("refresh_token"))) })
 }
 
 // onPage reads the challenge as the login page's script does.

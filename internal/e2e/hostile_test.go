@@ -51,7 +51,7 @@ func (a *victim) paths() []string {
 	return []string{
 		"/", "/authorize", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
 		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/consent/" + a.login.LoginID, "/consent/" + a.ended.LoginID,
-		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/userinfo", "/jwks",
+		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/revoke", "/introspect", "/userinfo", "/jwks",
 		"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/static/style.css", "/static/icons/hot.svg",
 		"/healthz", "/readyz", "/no/such/page",
 	}
@@ -102,7 +102,10 @@ func (a *victim) plain() (shots []shot) {
 
 // spoilt are valid requests with one value replaced, doubled or missing.
 func (a *victim) spoilt() (shots []shot) {
-	forms := map[string]url.Values{"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code)}
+	forms := map[string]url.Values{
+		"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code),
+		"/revoke": shown("rs256", "nrt_"+strings.Repeat("A", 70)), "/introspect": shown("rs256", a.tokens.text("access_token")),
+	}
 	for path, form := range forms {
 		for name := range form {
 			for _, value := range append(values, strings.Repeat(form.Get(name)+" ", 3)) {

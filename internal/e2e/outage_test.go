@@ -63,6 +63,8 @@ func (f *interrupted) attempts() map[string]func() (reply, error) {
 		"verify-login":       attempt("POST", "/api/auth/verify-login", strings.Replace(proof, "{", `{"login_id":"`+f.open.LoginID+`",`, 1), json),
 		"token":              attempt("POST", "/token", f.coded.redeem(f.code).Encode(), form),
 		"refresh":            attempt("POST", "/token", refresh("eddsa", f.tokens.text("refresh_token")).Encode(), form),
+		"revoke":             attempt("POST", "/revoke", shown("eddsa", f.tokens.text("access_token")).Encode(), form),
+		"introspect":         attempt("POST", "/introspect", shown("eddsa", f.tokens.text("access_token")).Encode(), form),
 		"userinfo":           attempt("GET", "/userinfo", "", []string{"Authorization", "Bearer " + f.tokens.text("access_token")}),
 	}
 }

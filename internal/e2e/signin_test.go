@@ -207,6 +207,11 @@ func refresh(clientID string, token any) url.Values {
 	}
 }
 
+// shown is the form of a revocation or introspection request.
+func shown(clientID string, token any) url.Values {
+	return url.Values{"token": {token.(string)}, "client_id": {clientID}, "client_secret": {clientSecret}}
+}
+
 // userInfo asks for the claims of an access token.
 func (b *browser) userInfo(accessToken any) reply {
 	b.Helper()

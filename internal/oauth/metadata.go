@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"slices"
+
 	"near-idp/internal/idp"
 	"near-idp/internal/jose"
 )
@@ -12,6 +14,8 @@ type metadata struct {
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
 	UserInfoEndpoint      string   `json:"userinfo_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
@@ -21,6 +25,10 @@ type metadata struct {
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgs              []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -31,12 +39,17 @@ type metadata struct {
 	RequestURIParameter bool `json:"request_uri_parameter_supported"`
 }
 
+// confidential are the ways in which a client can prove who it is.
+var confidential = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey}
+
 func (p *Provider) describe() metadata {
 	return metadata{
 		Issuer:                p.Issuer,
 		AuthorizationEndpoint: p.Issuer + "/authorize",
 		TokenEndpoint:         p.Issuer + "/token",
 		UserInfoEndpoint:      p.Issuer + "/userinfo",
+		RevocationEndpoint:    p.Issuer + "/revoke",
+		IntrospectionEndpoint: p.Issuer + "/introspect",
 		JWKSURI:               p.Issuer + "/jwks",
 		Scopes:                p.Scopes,
 		ResponseTypes:         []string{responseTypeCode},
@@ -44,8 +57,12 @@ func (p *Provider) describe() metadata {
 		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           p.Keys.Algs(),
-		AuthMethods:           []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone},
+		AuthMethods:           slices.Concat(confidential, []string{idp.AuthNone}),
 		AuthAlgs:              jose.Algs,
+		RevocationAuth:        slices.Concat(confidential, []string{idp.AuthNone}),
+		RevocationAuthAlgs:    jose.Algs,
+		IntrospectionAuth:     confidential,
+		IntrospectionAuthAlgs: jose.Algs,
 		ChallengeMethods:      []string{methodS256},
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims...),

@@ -26,6 +26,7 @@ const (
 	paramCodeVerifier        = "code_verifier"
 	paramClaims              = "claims"
 	paramIDTokenHint         = "id_token_hint"
+	paramResource            = "resource"
 	// keptSubject holds, in a stored request, the subject that its hints name.
 	keptSubject = "_subject"
 
@@ -34,6 +35,7 @@ const (
 	scopeOfflineAccess = "offline_access"
 	responseTypeCode   = "code"
 	methodS256         = "S256"
+	tokenTypeBearer    = "Bearer"
 )
 
 // authorizeParams are the parameters that are understood, and the bytes that
@@ -93,7 +95,7 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 func checkSyntax(form url.Values) *Error {
 	for name, values := range form {
 		cap, known := authorizeParams[name]
-		if len(values) > 1 && name != "resource" { // RFC 8707 allows that one to repeat
+		if len(values) > 1 && name != paramResource { // RFC 8707 allows that one to repeat
 			if !known {
 				return bad(invalidRequest, "A parameter is given more than once.")
 			}

@@ -51,6 +51,7 @@ type Store interface {
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
 	// SpendAssertion remembers the jti of a client assertion; false if it was spent before.
 	SpendAssertion(ctx context.Context, clientID string, jti []byte, expires time.Time) (bool, error)
+	RevokeGrant(ctx context.Context, id, clientID string) error
 }
 
 // Options configures New. All fields but Now are required.

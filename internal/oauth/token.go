@@ -25,10 +25,8 @@ type TokenResponse struct {
 // Errors are *Error, or wrap idp.ErrUnavailable.
 func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, error) {
 	form := r.PostForm
-	for name, values := range form {
-		if len(values) > 1 && name != "resource" {
-			return nil, bad(invalidRequest, "A parameter is given more than once.")
-		}
+	if err := checkOnce(form); err != nil {
+		return nil, err
 	}
 	client, err := p.authenticate(ctx, r)
 	if err != nil {
@@ -52,7 +50,7 @@ func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, 
 	text := func(name string) string { s, _ := response.GetExtra(name).(string); return s }
 	return &TokenResponse{
 		AccessToken:  response.GetAccessToken(),
-		TokenType:    "Bearer",
+		TokenType:    tokenTypeBearer,
 		ExpiresIn:    int64(p.lifetimes(client).AccessToken.Std().Seconds()),
 		RefreshToken: text("refresh_token"),
 		IDToken:      text("id_token"),

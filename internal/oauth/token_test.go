@@ -34,6 +34,12 @@ func TestStatementsPerRequest(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	count("introspect", 1, func() { e.introspect(got.AccessToken) })
+	count("introspect a refresh token", 1, func() { e.introspect(got.RefreshToken) })
+	count("introspect garbage", 0, func() { e.introspect("nrt_" + strings.Repeat("A", 70)) })
+	count("introspect another client's token", 0, func() { e.introspect(got.AccessToken, "client_id", "other") })
+	count("revoke another client's token", 0, func() { e.revoke(got.AccessToken, "client_id", "other") })
+	count("revoke", 1, func() { e.revoke(got.RefreshToken) })
 	count("authorize", 0, func() { e.Authorize(t.Context(), request()) })
 	count("forged code", 0, func() { e.post(codeForm("nac_short")) })
 	count("forged refresh token", 0, func() { e.post(refreshForm("nrt_" + strings.Repeat("A", 70))) })

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +16,9 @@ import (
 // Errors are *Error, or wrap idp.ErrUnavailable.
 func (p *Provider) UserInfo(ctx context.Context, token string) (map[string]any, error) {
 	claims, err := p.accessToken(token)
+	if err == nil && !slices.Contains(claims.Audience, p.Issuer) {
+		err = errors.New("issued for another audience")
+	}
 	if err != nil {
 		return nil, refusedToken(err)
 	}
@@ -25,15 +27,13 @@ func (p *Provider) UserInfo(ctx context.Context, token string) (map[string]any, 
 		return nil, &Error{Status: http.StatusForbidden, Code: insufficientScope, Description: "The access token lacks the scope openid.",
 			Authenticate: `Bearer error="insufficient_scope", scope="openid"`}
 	}
-	client, err := p.Clients.Client(ctx, claims.ClientID)
-	if errors.Is(err, idp.ErrNotFound) || (err == nil && client.Disabled) {
+	if live, err := p.live(ctx, claims.ClientID); err != nil {
+		return nil, fmt.Errorf("userinfo: %w", err)
+	} else if !live {
 		return nil, refusedToken(errors.New("client is gone or disabled"))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("userinfo: %w", err)
-	}
 	grant, err := p.Store.Grant(ctx, claims.GrantID)
-	if errors.Is(err, idp.ErrNotFound) || (err == nil && (grant.ClientID != claims.ClientID || grant.Identity.Subject != claims.Subject)) {
+	if errors.Is(err, idp.ErrNotFound) || (err == nil && !claims.of(grant)) {
 		return nil, refusedToken(errors.New("grant is revoked or unknown"))
 	}
 	if err != nil {
@@ -42,27 +42,6 @@ func (p *Provider) UserInfo(ctx context.Context, token string) (map[string]any, 
 	info := p.disclose(grant.Identity, scopes, grant.Claims, placeUserInfo)
 	info["sub"] = grant.Identity.Subject
 	return info, nil
-}
-
-// accessToken verifies an access token that was issued for this provider.
-func (p *Provider) accessToken(token string) (*accessClaims, error) {
-	payload, err := p.Keys.Verify(token, typAccessToken)
-	if err != nil {
-		return nil, err
-	}
-	var claims accessClaims
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, err
-	}
-	switch now := p.Now().Unix(); {
-	case claims.Issuer != p.Issuer:
-		return nil, errors.New("issued by another issuer")
-	case !slices.Contains(claims.Audience, p.Issuer):
-		return nil, errors.New("issued for another audience")
-	case now >= claims.Expires:
-		return nil, errors.New("expired")
-	}
-	return &claims, nil
 }
 
 // refusedToken is invalid_token (RFC 6750 section 3.1).

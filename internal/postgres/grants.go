@@ -112,12 +112,12 @@ func (s *Store) Grant(ctx context.Context, id string) (*idp.Grant, error) {
 	return &g, nil
 }
 
-// RevokeGrant ends a grant and with it every token that came of it. Revoking
-// one that is unknown or over is no error.
-func (s *Store) RevokeGrant(ctx context.Context, id string) error {
+// RevokeGrant ends a client's grant and with it every token that came of it.
+// Revoking one that is unknown, over or another client's changes nothing and is no error.
+func (s *Store) RevokeGrant(ctx context.Context, id, clientID string) error {
 	_, err := s.db.Exec(ctx, `
 		UPDATE grants
 		SET revoked_at = now()
-		WHERE id = $1 AND revoked_at IS NULL`, id)
+		WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL`, id, clientID)
 	return translate(err)
 }

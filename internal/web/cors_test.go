@@ -26,6 +26,12 @@ func TestCORS(t *testing.T) {
 		{"OPTIONS", "/token", "https://evil.example", 403, ""},
 		{"OPTIONS", "/token", testOrigin + ".evil.example", 403, ""},
 		{"OPTIONS", "/token", "null", 403, ""},
+		{"POST", "/revoke", testOrigin, 200, testOrigin},
+		{"POST", "/revoke", "https://evil.example", 200, ""},
+		{"OPTIONS", "/revoke", testOrigin, 204, testOrigin},
+		{"OPTIONS", "/revoke", "https://evil.example", 403, ""},
+		{"POST", "/introspect", testOrigin, 200, ""}, // pages have no secret to ask with
+		{"OPTIONS", "/introspect", testOrigin, 405, ""},
 		{"GET", "/userinfo", testOrigin, 401, testOrigin},
 		{"OPTIONS", "/userinfo", testOrigin, 204, testOrigin},
 		{"OPTIONS", "/api/auth/initiate-login", testOrigin, 204, testOrigin},

@@ -102,6 +102,16 @@ func (f *fakeBackend) Token(_ context.Context, r *http.Request) (*oauth.TokenRes
 	return &oauth.TokenResponse{AccessToken: "T0KEN", TokenType: "Bearer"}, f.tokenErr
 }
 
+func (f *fakeBackend) Revoke(_ context.Context, r *http.Request) error {
+	f.tokenForm = r.PostForm
+	return f.tokenErr
+}
+
+func (f *fakeBackend) Introspect(_ context.Context, r *http.Request) (*oauth.Introspection, error) {
+	f.tokenForm = r.PostForm
+	return &oauth.Introspection{Active: true}, f.tokenErr
+}
+
 func (f *fakeBackend) UserInfo(_ context.Context, bearer string) (map[string]any, error) {
 	f.bearer = bearer
 	return map[string]any{"sub": "alice.testnet"}, f.infoErr

@@ -121,7 +121,7 @@ func TestAPIsAreNeverStoredNorFramed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, tt := range []struct{ method, path, body string }{
-		{"POST", "/token", "grant_type=x"}, {"GET", "/userinfo", ""}, {"POST", "/api/auth/initiate-login", ""},
+		{"POST", "/token", "grant_type=x"}, {"POST", "/revoke", "token=x"}, {"POST", "/introspect", "token=x"}, {"GET", "/userinfo", ""}, {"POST", "/api/auth/initiate-login", ""},
 		{"POST", "/login/" + testID + "/verify", "{}"}, {"GET", "/readyz", ""}, {"GET", "/healthz", ""},
 	} {
 		w := s.send(tt.method, tt.path, tt.body, asForm)

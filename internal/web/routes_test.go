@@ -25,6 +25,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/static", 404, ""},
 		{"GET", "/static/", 404, ""},
 		{"GET", "/token", 405, "OPTIONS, POST"},
+		{"GET", "/revoke", 405, "OPTIONS, POST"},
+		{"GET", "/introspect", 405, "POST"},
 		{"PUT", "/userinfo", 405, "GET, HEAD, OPTIONS, POST"},
 		{"GET", "/login/" + testID + "/verify", 405, "POST"},
 		{"BREW", "/", 405, "GET, HEAD"},

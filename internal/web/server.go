@@ -47,6 +47,8 @@ type Protocol interface {
 	ConsentRequired(r *oauth.Request) error
 	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
 	Token(ctx context.Context, r *http.Request) (*oauth.TokenResponse, error)
+	Revoke(ctx context.Context, r *http.Request) error
+	Introspect(ctx context.Context, r *http.Request) (*oauth.Introspection, error)
 	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
 	Metadata() []byte
 	JWKS() []byte
@@ -163,6 +165,9 @@ func (s *server) routes() *http.ServeMux {
 
 	at("POST /token", s.cors(s.registered, s.oauth(s.token)))
 	at("OPTIONS /token", s.preflight(s.registered, "POST"))
+	at("POST /revoke", s.cors(s.registered, s.oauth(s.revoke)))
+	at("OPTIONS /revoke", s.preflight(s.registered, "POST"))
+	at("POST /introspect", s.oauth(s.introspect))
 	at("GET /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("POST /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("OPTIONS /userinfo", s.preflight(s.registered, "GET, POST"))

@@ -13,14 +13,14 @@ import (
 
 var clientIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 
-// token is the token endpoint (RFC 6749 section 3.2): POST, a form, and
-// nothing from the query, which ends up in logs.
-func (s *server) token(w http.ResponseWriter, r *http.Request) error {
+// clientForm reads the body of a request that a client makes itself: a form,
+// and nothing from the query, which ends up in logs.
+func clientForm(w http.ResponseWriter, r *http.Request) error {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "grant_type"} {
+	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "grant_type", "token"} {
 		if query.Has(name) {
 			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: "Send " + name + " in the body, not in the URL."}
 		}
@@ -31,6 +31,14 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Form, r.PostForm = form, form
 	entryOf(r).clientID = claimedClient(r)
+	return nil
+}
+
+// token is the token endpoint (RFC 6749 section 3.2).
+func (s *server) token(w http.ResponseWriter, r *http.Request) error {
+	if err := clientForm(w, r); err != nil {
+		return err
+	}
 	answer, err := s.Protocol.Token(r.Context(), r)
 	if err != nil {
 		return err
@@ -38,7 +46,31 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// claimedClient is whom a token request says it is from, for the log.
+// revoke is RFC 7009: an empty answer for every token, known or not.
+func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
+	if err := clientForm(w, r); err != nil {
+		return err
+	}
+	if err := s.Protocol.Revoke(r.Context(), r); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// introspect is RFC 7662.
+func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
+	if err := clientForm(w, r); err != nil {
+		return err
+	}
+	answer, err := s.Protocol.Introspect(r.Context(), r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// claimedClient is whom such a request says it is from, for the log.
 func claimedClient(r *http.Request) string {
 	id, _, ok := r.BasicAuth()
 	if !ok {

@@ -25,6 +25,25 @@ func TestTokenReadsTheBodyAlone(t *testing.T) {
 	}
 }
 
+// I01, I02: the token to revoke or to ask about is in the body alone, since URLs end up in logs.
+func TestRevocationAndIntrospectionReadTheBodyAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for path, want := range map[string]string{"/revoke": "", "/introspect": `{"active":true}`} {
+		if w := s.send("POST", path, "token=T0KEN", asForm); w.Code != 200 || w.Body.String() != want || s.tokenForm.Get("token") != "T0KEN" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+		for _, query := range []string{"token=x", "client_secret=x", "a=%zz"} {
+			if w := s.send("POST", path+"?"+query, "token=x", asForm); w.Code != 400 {
+				t.Errorf("%s with %s in the URL: %d", path, query, w.Code)
+			}
+		}
+		if w := s.send("POST", path, `{"token":"x"}`, header("Content-Type", "application/json")); w.Code != 415 {
+			t.Errorf("%s with JSON: %d", path, w.Code)
+		}
+	}
+}
+
 func TestTokenErrorsAreThoseOfRFC6749(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
