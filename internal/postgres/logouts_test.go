@@ -94,7 +94,7 @@ func TestEndOfASessionRevokesItsGrantsAndNotesItsClients(t *testing.T) {
 	l.grant("g4", "mute", "S1", "alice.testnet", offline)
 	l.grant("g5", "off", "S1", "alice.testnet", offline)
 	l.grant("g6", "also", "S2", "alice.testnet", offline)
-	must(t, l.RevokeGrant(t.Context(), "g3")) // given back by its client, where the person is signed in still
+	must(t, l.RevokeGrant(t.Context(), "g3", "also")) // given back by its client, where the person is signed in still
 	l.end(1, true, "S1")
 	if got := l.list(revoked); got != "g1 g2 g3 g4 g5" {
 		t.Errorf("revoked: %s", got)
