@@ -117,7 +117,7 @@ func devLogger(verbose bool) *slog.Logger {
 func (d *development) listen(port int, simulated bool) error {
 	var err error
 	if d.issuer, err = demo.Listen(port); errors.Is(err, demo.ErrPortTaken) {
-		return fmt.Errorf("%w: stop what listens there (another idp dev?), or choose another port: idp dev --addr 127.0.0.1:%d", err, port+1000)
+		return fmt.Errorf("%w: stop what listens there (another idp dev?), or let a free port be chosen: idp dev --addr 127.0.0.1:0", err)
 	} else if err != nil {
 		return fmt.Errorf("dev: %w", err)
 	}
@@ -147,6 +147,9 @@ func (d *development) close() {
 func (d *development) run(ctx context.Context, network string) error {
 	d.cfg = config.Default(os.LookupEnv)
 	d.cfg.Database.DataDir = d.dir
+	if _, err := os.Stat(filepath.Join(d.dir, "data")); errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintln(os.Stdout, "\n  Making a database in "+d.dir+". This happens once.")
+	}
 	store, stop, err := startStore(ctx, d.cfg, d.log)
 	if err != nil {
 		return err

@@ -129,6 +129,21 @@ func TestNetworkIsTakenDownAndBack(t *testing.T) {
 	b.reads("network answers")
 }
 
+func TestPagesFitASmallScreen(t *testing.T) {
+	t.Parallel()
+	wallet, network := newLocalWallet(t)
+	network.setDown(true) // the longest bar
+	b := newTab(t)
+	b.do(chromedp.EmulateViewport(320, 640))
+	for _, path := range []string{"/", "/sign-message?" + testQuery().Encode(), "/sign-message"} {
+		b.open(wallet.URL() + path)
+		beyond, err := chromedp.Run(b.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth - innerWidth"))
+		if err != nil || beyond > 0 {
+			t.Errorf("%s is %d pixels too wide (%v)", path, beyond, err)
+		}
+	}
+}
+
 // newLocalWallet serves a wallet in this process, under its own name.
 func newLocalWallet(t *testing.T) (*Wallet, *Network) {
 	t.Helper()
