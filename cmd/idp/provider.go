@@ -73,6 +73,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
 		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
 		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+		Outbound: outboundClient(cfg),
 	})
 	if err != nil {
 		return nil, err

@@ -121,19 +121,6 @@ func (p *Provider) isAudience(raw json.RawMessage) bool {
 	return slices.Contains([]string{p.Issuer, p.Issuer + "/token", p.Issuer + "/par"}, one)
 }
 
-// verifyByClient verifies what a client signed with one of its registered keys.
-func (p *Provider) verifyByClient(_ context.Context, c *idp.Client, token string, algs []string) ([]byte, error) {
-	set, err := jose.ParseSet([]byte(c.JWKS))
-	if err != nil {
-		return nil, fmt.Errorf("%w: jwks of the client %w", errAssertion, err)
-	}
-	payload, err := set.Verify(token, algs)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAssertion, err)
-	}
-	return payload, nil
-}
-
 // seconds is a NumericDate (RFC 7519 section 2), which may have a fraction. What
 // is further away than dates are is as far as they go.
 func seconds(n float64) time.Time {

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -54,7 +55,7 @@ type Store interface {
 	RevokeGrant(ctx context.Context, id, clientID string) error
 }
 
-// Options configures New. All fields but Now are required.
+// Options configures New. All fields but Outbound and Now are required.
 type Options struct {
 	Issuer        string // without a trailing slash
 	Clients       Clients
@@ -68,15 +69,18 @@ type Options struct {
 	Profile       func(who idp.Identity, scopes []string) map[string]any
 	Scopes        []string // that clients may be granted
 	ProfileClaims []string // that Profile may return, for discovery
-	Now           func() time.Time
+	// Outbound fetches the keys that clients publish at their jwks_uri; nil: nothing is fetched.
+	Outbound *http.Client
+	Now      func() time.Time
 }
 
 // A Provider answers the protocol's requests. It is safe for concurrent use
-// and keeps no state of its own.
+// and keeps no state of its own but the keys that clients publish.
 type Provider struct {
 	Options
-	fosite   *fosite.Fosite
-	metadata []byte
+	published *published
+	fosite    *fosite.Fosite
+	metadata  []byte
 }
 
 // New returns a Provider.
@@ -88,6 +92,7 @@ func New(opts Options) (*Provider, error) {
 		return nil, fmt.Errorf("issuer %q is not a URL", opts.Issuer)
 	}
 	p := &Provider{Options: opts}
+	p.published = &published{http: opts.Outbound, now: opts.Now, sets: map[string]*publishedSet{}}
 	p.fosite = fosite.NewOAuth2Provider(storage{p}, p.config())
 	var err error
 	if p.metadata, err = json.Marshal(p.describe()); err != nil {
