@@ -16,6 +16,7 @@ type application struct {
 	testing.TB
 	origin   string
 	arrivals chan url.Values // the parameters of each visit to its callback
+	silent   bool            // answers callbacks with 204, which leaves the browser where it is
 }
 
 func newApplication(t testing.TB) *application {
@@ -27,6 +28,10 @@ func newApplication(t testing.TB) *application {
 		if r.URL.Path == "/callback" {
 			title = "Back in Notes"
 			a.arrivals <- r.URL.Query()
+			if a.silent {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
 		}
 		fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>%s</title><h1>%s</h1>`, title, title)
 	}))
