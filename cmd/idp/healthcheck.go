@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,12 +24,13 @@ Examples:
 	if _, err := o.parse(args, 0, 0); err != nil {
 		return err
 	}
-	if *address == "" {
+	here := *address == ""
+	if here {
 		cfg, err := loadConfig(*name)
 		if err != nil {
 			return err
 		}
-		*address = healthURL(cfg.Listen.Public)
+		*address = healthURL(cfg.Listen.Public, cfg.Listen.TLS.Enabled())
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
@@ -37,7 +39,9 @@ Examples:
 		return usage(o.Name(), "--url %q is not a URL such as http://127.0.0.1:8080/healthz", *address)
 	}
 	client := http.Client{
-		Transport:     &http.Transport{}, // no proxy stands between a process and its own machine
+		// No proxy stands between a process and its own machine, whose address no
+		// certificate names; nothing is told to whoever answers.
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: here}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := client.Do(req)
@@ -52,11 +56,15 @@ Examples:
 }
 
 // healthURL is the health endpoint of a provider that listens on the address.
-func healthURL(listen string) string {
+func healthURL(listen string, tls bool) string {
 	host, port, _ := net.SplitHostPort(listen) // checked by the configuration
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		// Go listens on both families for either; an IPv4-only machine has just one.
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/healthz"
+	scheme := "http://"
+	if tls {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port) + "/healthz"
 }

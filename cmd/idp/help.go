@@ -5,7 +5,8 @@ var longHelp = map[string]string{
 	"serve": `
 Runs the provider until it is told to stop (SIGINT, SIGTERM), and lets requests
 that are under way finish. Without database.url it also runs the built-in
-PostgreSQL in database.data_dir. The log goes to standard error.
+PostgreSQL in database.data_dir. With listen.tls it speaks TLS, and reads the
+certificate again when it is renewed, or on SIGHUP. The log goes to standard error.
 
 Examples:
   idp serve

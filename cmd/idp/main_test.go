@@ -132,8 +132,11 @@ func TestHealthURL(t *testing.T) {
 		":8080": "http://127.0.0.1:8080/healthz", "0.0.0.0:80": "http://127.0.0.1:80/healthz",
 		"[::]:80": "http://127.0.0.1:80/healthz", "[::1]:80": "http://[::1]:80/healthz", "10.0.0.1:80": "http://10.0.0.1:80/healthz",
 	} {
-		if got := healthURL(listen); got != want {
+		if got := healthURL(listen, false); got != want {
 			t.Errorf("healthURL(%q) = %q, want %q", listen, got, want)
+		}
+		if got := healthURL(listen, true); got != "https"+strings.TrimPrefix(want, "http") {
+			t.Errorf("healthURL(%q) with TLS = %q", listen, got)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type provider struct {
 	ring    *keyring.Ring
 	clients *clients.Registry
 	log     *slog.Logger
+
+	certificate *certificate // nil: a proxy in front speaks TLS
 }
 
 // providerOptions are what development mode adds; production leaves them empty.
@@ -92,7 +94,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
-	return &provider{handler, store, ring, registry, opts.Log}, nil
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, log: opts.Log}, nil
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {

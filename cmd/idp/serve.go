@@ -53,11 +53,16 @@ func runServe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Listen.TLS.Enabled() {
+		if p.certificate, err = openCertificate(cfg.Listen.TLS, log); err != nil {
+			return err
+		}
+	}
 	listener, err := net.Listen("tcp", cfg.Listen.Public)
 	if err != nil {
 		return fmt.Errorf("listen.public: %w", err)
 	}
-	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "network", cfg.Near.Network, "version", version)
+	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "tls", p.certificate != nil, "network", cfg.Near.Network, "version", version)
 	return p.serve(ctx, listener)
 }
 
@@ -102,17 +107,14 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background := p.background(ctx)
-	server := &http.Server{
-		Handler:           p.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
+	server := p.server()
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	if p.certificate == nil {
+		go func() { failed <- server.Serve(listener) }()
+	} else {
+		background.Go(func() { p.certificate.follow(ctx, certificateCheck) })
+		go func() { failed <- server.ServeTLS(listener, "", "") }()
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -128,6 +130,24 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
+}
+
+// server bounds what one connection may cost: whoever sends slowly, or nothing, is
+// cut off, TLS handshake included.
+func (p *provider) server() *http.Server {
+	server := &http.Server{
+		Handler:           p.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	if p.certificate != nil {
+		server.TLSConfig = p.certificate.tlsConfig()
+	}
+	return server
 }
 
 // newLogger writes to standard error as telemetry.log says.

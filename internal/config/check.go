@@ -60,12 +60,28 @@ func (c *Config) checkListen(p *problems) {
 	if err != nil || portErr != nil || strconv.FormatUint(number, 10) != port {
 		p.add("listen.public", "%s is not an address to listen on: write host:port such as 127.0.0.1:8080, or :8080 for every interface", quote(c.Listen.Public))
 	}
+	c.checkTLS(p)
 	for i, network := range c.Proxy.Trusted {
 		key := fmt.Sprintf("proxy.trusted[%d]", i)
 		checkMask(p, key, network)
 		if network.Bits() == 0 {
 			p.add(key, "%s trusts everybody, so any visitor could choose the address that limits and logs see: name the proxies' own network", network)
 		}
+	}
+}
+
+func (c *Config) checkTLS(p *problems) {
+	cert, key := c.Listen.TLS.Cert, c.Listen.TLS.Key
+	switch {
+	case cert == "" && key != "":
+		p.add("listen.tls.cert", "required with listen.tls.key: write the file of the certificate, such as /etc/idp/tls/fullchain.pem")
+	case cert != "" && key == "":
+		p.add("listen.tls.key", "required with listen.tls.cert: write the file of its key, such as /etc/idp/tls/privkey.pem")
+	case cert != "" && strings.HasPrefix(c.Issuer, "http:"):
+		p.add("listen.tls", "the issuer is %s, so nobody would come by TLS: write https in the issuer, or remove listen.tls", quote(c.Issuer))
+	}
+	if key != "" && readableByAll(key) {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("listen.tls.key: every user of this machine can read %s: chmod 600 %s", key, key))
 	}
 }
 

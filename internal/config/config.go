@@ -63,7 +63,20 @@ func (c *Config) Where(key string) string {
 type Listen struct {
 	// Public is the host:port of the public HTTP side. Default ":8080".
 	Public string `yaml:"public"`
+	// TLS makes the public side speak TLS itself. Default: it speaks plain
+	// HTTP, for a reverse proxy or, with an issuer on loopback, for this machine.
+	TLS TLS `yaml:"tls"`
 }
+
+// TLS names a certificate and its key, PEM files that are read again when they change. A
+// relative path starts from the configuration file.
+type TLS struct {
+	Cert string `yaml:"cert"` // the certificate, then those between it and the root
+	Key  string `yaml:"key"`  // readable by the provider alone
+}
+
+// Enabled reports that there is a certificate.
+func (t TLS) Enabled() bool { return t.Cert != "" }
 
 // Proxy describes the reverse proxies in front of the provider.
 type Proxy struct {

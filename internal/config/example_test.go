@@ -85,6 +85,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Config{example, plain} {
+		c.Listen.TLS = TLS{}
 		c.Proxy, c.Outbound, c.Database.URL, c.Database.DataDir, c.Encryption, c.Clients, c.Branding, c.places = Proxy{}, Outbound{}, "", "", Encryption{}, nil, Branding{}, nil
 	}
 	if !reflect.DeepEqual(example, plain) {

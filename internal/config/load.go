@@ -80,8 +80,10 @@ func parse(name string, data []byte, env func(string) (string, bool)) (c *Config
 	if root != nil {
 		d.decode("", root, configValue(c))
 	}
-	if dir := c.Database.DataDir; dir != "" && !filepath.IsAbs(dir) {
-		c.Database.DataDir = filepath.Join(d.dir, dir)
+	for _, path := range []*string{&c.Database.DataDir, &c.Listen.TLS.Cert, &c.Listen.TLS.Key} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(d.dir, *path)
+		}
 	}
 	c.check(p)
 	c.Warnings = append(c.Warnings, d.warnings...)

@@ -45,8 +45,12 @@ func (b *buffer) String() string {
 // await waits until the process is ready to serve.
 func (p *process) await(limit time.Duration) {
 	p.Helper()
+	client := http.DefaultClient
+	if p.tls != nil {
+		client = p.tls.client()
+	}
 	for deadline := time.Now().Add(limit); ; {
-		response, err := http.Get(p.base + "/readyz")
+		response, err := client.Get(p.base + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {

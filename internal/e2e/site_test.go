@@ -75,7 +75,8 @@ type site struct {
 	seed    []byte           // of alice's key
 	alice   *neartest.Wallet // alice.testnet, with a full-access key
 	dir     string
-	more    string // more clients, then more of the configuration
+	more    string       // more clients, then more of the configuration
+	tls     *certificate // that idp terminates TLS with; nil: none
 }
 
 func newSite(t testing.TB, dsn string) *site {
@@ -92,13 +93,17 @@ func newSite(t testing.TB, dsn string) *site {
 func (s *site) configure(port int, rpc string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
+	listen := fmt.Sprintf(`public: "127.0.0.1:%d"`, port)
+	if s.tls != nil {
+		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.cert, s.tls.key)
+	}
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%d"}
+listen: {%s}
 database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: %s, rpc: [%q]}
 telemetry: {log: {level: debug}}
-clients:%s`, s.issuer, port, s.dsn, s.network, rpc, siteClients+s.more)
+clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, siteClients+s.more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
@@ -142,6 +147,9 @@ func (s *site) serve() *process {
 	rpc := httptest.NewServer(s.chain)
 	s.Cleanup(rpc.Close)
 	p := &process{site: s, base: fmt.Sprintf("http://127.0.0.1:%d", port), done: make(chan struct{})}
+	if s.tls != nil {
+		p.base = fmt.Sprintf("https://127.0.0.1:%d", port)
+	}
 	p.config = s.configure(port, rpc.URL)
 	p.cmd = s.command(context.Background(), "serve", "--config", p.config)
 	p.cmd.Stderr = &p.log
