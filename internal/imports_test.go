@@ -20,6 +20,7 @@ var ours = map[string]string{
 	"internal/keyring":  "internal/idp",
 	"internal/login":    "internal/idp internal/near",
 	"internal/oauth":    "internal/idp internal/jose",
+	"internal/logout":   "internal/idp",
 	"internal/postgres": "internal/idp migrations",
 	"internal/web":      "internal/idp internal/clients internal/login internal/oauth web/templates web/static",
 	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",

@@ -13,8 +13,10 @@ import (
 	"near-idp/internal/config"
 	"near-idp/internal/keyring"
 	"near-idp/internal/login"
+	"near-idp/internal/logout"
 	"near-idp/internal/near"
 	"near-idp/internal/oauth"
+	"near-idp/internal/outbound"
 	"near-idp/internal/postgres"
 	"near-idp/internal/web"
 	"near-idp/web/templates"
@@ -26,6 +28,7 @@ var (
 	_ oauth.Store   = (*postgres.Store)(nil)
 	_ keyring.Store = (*postgres.Store)(nil)
 	_ clients.Store = (*postgres.Store)(nil)
+	_ logout.Store  = (*postgres.Store)(nil)
 	_ web.Protocol  = (*oauth.Provider)(nil)
 	_ web.Logins    = (*login.Service)(nil)
 )
@@ -36,6 +39,7 @@ type provider struct {
 	store   *postgres.Store
 	ring    *keyring.Ring
 	clients *clients.Registry
+	courier *logout.Courier
 	log     *slog.Logger
 
 	certificate *certificate // nil: a proxy in front speaks TLS
@@ -84,6 +88,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Store: store, Chain: chain, Issuer: protocol,
 		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
 		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
+		RevokeOffline: cfg.Session.RevokeOfflineOnLogout,
 	})
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
@@ -94,7 +99,15 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, log: opts.Log}, nil
+	courier := logout.New(logout.Options{
+		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outbound.Client(outboundPolicy(cfg)), Log: opts.Log,
+	})
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, courier: courier, log: opts.Log}, nil
+}
+
+// outboundPolicy says where clients may have the provider send requests to.
+func outboundPolicy(cfg *config.Config) outbound.Policy {
+	return outbound.Policy{AllowPrivate: cfg.Outbound.AllowPrivate, AllowLoopback: cfg.IssuerOnLoopback()}
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {
@@ -131,8 +144,8 @@ func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store
 	return clientDefaults(cfg).ApplyConfig(ctx, store, configured)
 }
 
-// background keeps memory in step with the database and sweeps what expired,
-// until ctx ends.
+// background keeps memory in step with the database, tells clients of logouts and
+// sweeps what expired, until ctx ends.
 func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	const (
 		sweepEvery  = time.Minute
@@ -140,6 +153,7 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	)
 	var group sync.WaitGroup
 	group.Go(func() { p.store.Watch(ctx, p.log, func(table string) { p.reload(ctx, table) }) })
+	group.Go(func() { p.courier.Run(ctx) })
 	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
 	group.Go(func() {
 		every(ctx, sweepEvery, func() {
@@ -153,6 +167,10 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 
 // reload reads again what a change of the table concerns; "" is everything.
 func (p *provider) reload(ctx context.Context, table string) {
+	if table == "logout_outbox" {
+		p.courier.Wake()
+		return
+	}
 	if table != "signing_keys" {
 		if err := p.clients.Reload(ctx); err != nil && ctx.Err() == nil {
 			p.log.Warn("reload clients", "err", err)

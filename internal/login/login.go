@@ -52,6 +52,9 @@ type Store interface {
 	ResumeLogin(ctx context.Context, l *idp.Login, s *idp.Session, idle time.Duration, c *idp.Code, silent bool) (issued bool, err error)
 	// AdoptSession lets a session answer a stored login, or fails with idp.ErrUsed.
 	AdoptSession(ctx context.Context, l *idp.Login, s *idp.Session, idle time.Duration, c *idp.Code) (issued bool, err error)
+	// EndSessions ends sessions and revokes what was granted in them, with the scope
+	// offline_access only if offline is set.
+	EndSessions(ctx context.Context, offline bool, sids ...string) (ended int, err error)
 	// CloseSubject ends the incarnation of an account that is gone from the chain.
 	CloseSubject(ctx context.Context, network, account string) error
 }
@@ -68,7 +71,7 @@ type Issuer interface {
 	Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error)
 }
 
-// Options configures New. All fields but Now are required.
+// Options configures New. All fields but Now and RevokeOffline are required.
 type Options struct {
 	Store     Store
 	Chain     Chain
@@ -79,7 +82,9 @@ type Options struct {
 	TTL       time.Duration // of a challenge; at most 5 minutes
 	Idle      time.Duration // how long a session lasts unused
 	Absolute  time.Duration // how long a session lasts at all
-	Now       func() time.Time
+	// RevokeOffline makes the end of a session revoke grants of the scope offline_access, too.
+	RevokeOffline bool
+	Now           func() time.Time
 }
 
 // A Service begins and ends logins. It keeps no state of its own.

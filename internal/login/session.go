@@ -27,6 +27,15 @@ func (s *Service) Session(ctx context.Context, secret string) (*idp.Session, err
 	return session, nil
 }
 
+// End signs out: it ends these sessions and what was granted in them, and has
+// their clients told. Ending one that has ended is no error.
+func (s *Service) End(ctx context.Context, sids ...string) error {
+	if _, err := s.Store.EndSessions(ctx, s.RevokeOffline, sids...); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
 // Resume answers an authorization request from a session, without a signature.
 // The login has a code, or awaits consent. If silent, one that would await it is not begun;
 // then, and when the session ended meanwhile, it returns nil.

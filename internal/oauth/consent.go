@@ -132,6 +132,8 @@ type IDTokenClaims struct {
 	Subject  string   `json:"sub"`
 	Audience audience `json:"aud"`
 	SID      string   `json:"sid"`
+	// AuthorizedParty is absent from our own tokens, whose audience is one client.
+	AuthorizedParty string `json:"azp"`
 }
 
 // audience reads the "aud" claim, a string or a list (RFC 7519 section 4.1.3).

@@ -17,6 +17,7 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
 	ResponseModes         []string `json:"response_modes_supported"`
@@ -34,6 +35,8 @@ type metadata struct {
 	ClaimTypes            []string `json:"claim_types_supported"`
 	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
+	BackchannelSession    bool     `json:"backchannel_logout_session_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	// Said explicitly, since its absence means true.
 	RequestURIParameter bool `json:"request_uri_parameter_supported"`
@@ -51,6 +54,7 @@ func (p *Provider) describe() metadata {
 		RevocationEndpoint:    p.Issuer + "/revoke",
 		IntrospectionEndpoint: p.Issuer + "/introspect",
 		JWKSURI:               p.Issuer + "/jwks",
+		EndSessionEndpoint:    p.Issuer + "/logout",
 		Scopes:                p.Scopes,
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         []string{"query"},
@@ -66,9 +70,11 @@ func (p *Provider) describe() metadata {
 		ChallengeMethods:      []string{methodS256},
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims...),
-		ClaimTypes:       []string{"normal"},
-		ClaimsParameter:  true,
-		IssuerInResponse: true,
+		ClaimTypes:         []string{"normal"},
+		ClaimsParameter:    true,
+		BackchannelLogout:  true,
+		BackchannelSession: true,
+		IssuerInResponse:   true,
 	}
 }
 

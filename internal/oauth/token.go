@@ -18,6 +18,9 @@ type TokenResponse struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
+	// SessionState is the sid of the ID token, where some clients look for it
+	// (OpenID Connect Session Management names the member).
+	SessionState string `json:"session_state,omitempty"`
 	Scope        string `json:"scope"`
 }
 
@@ -54,8 +57,16 @@ func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, 
 		ExpiresIn:    int64(p.lifetimes(client).AccessToken.Std().Seconds()),
 		RefreshToken: text("refresh_token"),
 		IDToken:      text("id_token"),
+		SessionState: sessionState(f, text("id_token")),
 		Scope:        strings.Join(narrowed(ctx, request), " "),
 	}, nil
+}
+
+func sessionState(f *flow, idToken string) string {
+	if idToken == "" {
+		return ""
+	}
+	return f.grant.Identity.SID
 }
 
 // checkToken refuses what could only fail, before a code or token is spent.

@@ -102,6 +102,10 @@ func (s *server) startSession(w http.ResponseWriter, r *http.Request, out *login
 	s.setSession(w, out.SessionSecret, out.SessionExpires)
 }
 
+func (s *server) dropSession(w http.ResponseWriter) {
+	http.SetCookie(w, s.cookie(sessionCookie, "", -time.Second))
+}
+
 func (s *server) setSession(w http.ResponseWriter, secret idp.Secret, expires time.Time) {
 	http.SetCookie(w, s.cookie(sessionCookie, string(secret), expires.Sub(s.Now())))
 }

@@ -228,4 +228,10 @@ func (f *fakeBackend) Decide(*oauth.Request, *idp.Session) (oauth.Step, error) {
 	return oauth.StepLogin, nil
 }
 
+func (f *fakeBackend) End(context.Context, ...string) error { return nil }
+
+func (f *fakeBackend) EndSession(context.Context, url.Values) (*oauth.LogoutRequest, error) {
+	return &oauth.LogoutRequest{}, nil
+}
+
 func (f *fakeBackend) ConsentRequired(*oauth.Request) error { return nil }

@@ -34,6 +34,7 @@ type Logins interface {
 	Renew(ctx context.Context, id, browser string) (*idp.Login, error)
 	Deny(ctx context.Context, id, browser string) (*idp.Login, error)
 	Session(ctx context.Context, secret string) (*idp.Session, error)
+	End(ctx context.Context, sids ...string) error
 	Resume(ctx context.Context, req login.Request, session *idp.Session, silent bool) (*idp.Login, error)
 	Adopt(ctx context.Context, l *idp.Login, secret string) (*idp.Login, error)
 	Terms(ctx context.Context, l *idp.Login) (idp.Consent, error)
@@ -49,6 +50,7 @@ type Protocol interface {
 	Token(ctx context.Context, r *http.Request) (*oauth.TokenResponse, error)
 	Revoke(ctx context.Context, r *http.Request) error
 	Introspect(ctx context.Context, r *http.Request) (*oauth.Introspection, error)
+	EndSession(ctx context.Context, form url.Values) (*oauth.LogoutRequest, error)
 	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
 	Metadata() []byte
 	JWKS() []byte
@@ -157,6 +159,9 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /consent/{id}", s.page(s.consentPage))
 	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))
+
+	at("GET /logout", s.page(s.logout))
+	at("POST /logout", s.page(s.logout))
 
 	at("POST /api/auth/initiate-login", s.backend(s.initiateLogin))
 	at("OPTIONS /api/auth/initiate-login", s.preflight(s.registered, "POST"))

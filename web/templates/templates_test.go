@@ -48,6 +48,10 @@ func pages(text string) map[string]templ.Component {
 		"callback":         CallbackPage(callback(text)),
 		"continue":         ContinuePage(Continue{Page: l.Page, To: "https://app.example/cb?code=1&x=" + text, ClientName: text}),
 		"continue refused": ContinuePage(Continue{Page: l.Page, To: "javascript:alert(1)//" + text, ClientName: text}),
+		"logout": LogoutPage(Logout{
+			Page: l.Page, Account: text, Network: "testnet", ClientName: text, LogoutURL: "/logout", StayURL: "/",
+			ClientID: text, RedirectURI: text, State: text,
+		}),
 		"message": MessagePage(Message{
 			Page: l.Page, Tone: ToneError, Heading: text, Text: text, Detail: text, ActionURL: "/x", ActionText: text,
 		}),

@@ -1,0 +1,208 @@
+// Package logout tells clients, server to server, that a session ended (OpenID
+// Connect Back-Channel Logout 1.0). What is to be told waits in the store; any
+// replica delivers it, one at a time, until the client has answered or the attempts are spent.
+package logout
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"near-idp/internal/idp"
+)
+
+// A Store keeps what is to be told.
+type Store interface {
+	// ClaimLogouts leases logouts that are due: nobody else is given them before the lease ends.
+	ClaimLogouts(ctx context.Context, limit int, lease time.Duration) ([]idp.Logout, error)
+	ForgetLogout(ctx context.Context, id int64) error
+	// DelayLogout makes one due after the pause, and others of its client not before the shorter one.
+	DelayLogout(ctx context.Context, l idp.Logout, pause, others time.Duration) error
+}
+
+// Clients looks up registered clients; one that is unknown or disabled is idp.ErrNotFound.
+type Clients interface {
+	Client(ctx context.Context, id string) (*idp.Client, error)
+}
+
+// Keys signs; *keyring.Ring does.
+type Keys interface {
+	Sign(typ, alg string, claims []byte) (string, error)
+}
+
+// Options configures New. All fields but Pauses and Now are required.
+type Options struct {
+	Issuer  string
+	Store   Store
+	Clients Clients
+	Keys    Keys
+	// HTTP bounds the time and size of an answer, follows no redirect and keeps off
+	// the operator's own network; see package outbound.
+	HTTP *http.Client
+	Log  *slog.Logger
+	// Pauses are waited for after each failed attempt; after the last there is one more
+	// attempt. Nil: about an hour in all.
+	Pauses []time.Duration
+	Now    func() time.Time
+}
+
+const (
+	typLogoutToken = "logout+jwt"
+	event          = "http://schemas.openid.net/event/backchannel-logout"
+	tokenLife      = 2 * time.Minute
+	// parallel deliveries of one replica; lease is longer than any of them takes.
+	parallel = 8
+	lease    = time.Minute
+	// idle is how long a replica waits for a notification, which may be lost, before it looks itself.
+	idle = 5 * time.Second
+	// others of a client that does not answer are not tried for this long.
+	others = 30 * time.Second
+)
+
+var defaultPauses = []time.Duration{5 * time.Second, 30 * time.Second, 3 * time.Minute, 12 * time.Minute, 40 * time.Minute}
+
+// A Courier delivers. Run it once in each replica.
+type Courier struct {
+	Options
+	wake chan struct{}
+}
+
+// New returns a Courier.
+func New(opts Options) *Courier {
+	if opts.Pauses == nil {
+		opts.Pauses = defaultPauses
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Courier{opts, make(chan struct{}, 1)}
+}
+
+// Wake makes Run look for what is due now.
+func (c *Courier) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// Run delivers until ctx ends, and then finishes what is under way.
+func (c *Courier) Run(ctx context.Context) {
+	ticker := time.NewTicker(idle)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		if c.round(ctx) == parallel {
+			continue // there may be more
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// round delivers what is due, up to parallel logouts at once, and returns how many were.
+func (c *Courier) round(ctx context.Context) int {
+	due, err := c.Store.ClaimLogouts(ctx, parallel, lease)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.Log.Warn("back-channel logout: read what is due", "err", err)
+		}
+		return 0
+	}
+	var group sync.WaitGroup
+	for _, l := range due {
+		group.Go(func() { c.deliver(context.WithoutCancel(ctx), l) })
+	}
+	group.Wait()
+	return len(due)
+}
+
+// deliver makes one attempt. If the store cannot be told what came of it, the
+// lease ends and the client hears of the same logout again, which it takes as well.
+func (c *Courier) deliver(ctx context.Context, l idp.Logout) {
+	log := c.Log.With("client_id", l.ClientID, "attempt", l.Attempts)
+	client, err := c.Clients.Client(ctx, l.ClientID)
+	switch {
+	case errors.Is(err, idp.ErrNotFound), err == nil && client.BackchannelLogoutURI == "":
+		err = c.Store.ForgetLogout(ctx, l.ID) // nobody wants to know any more
+	case err == nil:
+		err = c.send(ctx, client, l)
+		if err == nil {
+			log.Info("back-channel logout delivered")
+			err = c.Store.ForgetLogout(ctx, l.ID)
+			break
+		}
+		if l.Attempts > len(c.Pauses) {
+			log.Error("back-channel logout given up: the client still takes the person for signed in", "err", err)
+			err = c.Store.ForgetLogout(ctx, l.ID)
+			break
+		}
+		pause := jittered(c.Pauses[max(0, l.Attempts-1)])
+		log.Warn("back-channel logout failed", "err", err, "retry_in", pause.Round(time.Millisecond).String())
+		err = c.Store.DelayLogout(ctx, l, pause, min(pause, others))
+	}
+	if err != nil {
+		log.Warn("back-channel logout: note the outcome", "err", err)
+	}
+}
+
+// jittered spreads retries, so that a client which was down is not met by all at once.
+func jittered(pause time.Duration) time.Duration {
+	return time.Duration(float64(pause) * (0.8 + 0.4*mathrand.Float64()))
+}
+
+// send posts a logout token (section 2.5), which is made anew for each attempt
+// since it lives for two minutes. Any 2xx is consent: section 2.8 names 200, and
+// frameworks answer an empty body with 204.
+func (c *Courier) send(ctx context.Context, client *idp.Client, l idp.Logout) error {
+	token, err := c.token(client, l)
+	if err != nil {
+		return err
+	}
+	body := url.Values{"logout_token": {token}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, client.BackchannelLogoutURI, strings.NewReader(body))
+	if err != nil {
+		return errors.New("backchannel_logout_uri is not a URL")
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		// Without the URL: it may hold a secret of the client's.
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body) // the status has said it all; the connection can be used again
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return fmt.Errorf("the client answered %d", response.StatusCode)
+	}
+	return nil
+}
+
+// token is the logout token of section 2.4.
+func (c *Courier) token(client *idp.Client, l idp.Logout) (string, error) {
+	now := c.Now()
+	claims, err := json.Marshal(map[string]any{
+		"iss": c.Issuer, "aud": client.ID, "sub": l.Subject, "sid": l.SID, "jti": rand.Text(),
+		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
+		"events": map[string]any{event: struct{}{}},
+	})
+	if err != nil {
+		return "", err
+	}
+	return c.Keys.Sign(typLogoutToken, client.IDTokenSignedResponseAlg, claims)
+}
