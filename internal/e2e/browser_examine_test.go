@@ -9,7 +9,6 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -98,10 +97,9 @@ func (w *window) picture(name string) {
 	if dir == "" {
 		return
 	}
-	whole := true
-	shot, err := chromedp.Call(w.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole})
+	shot, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o600)
+		err = os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600)
 	}
 	if err != nil {
 		w.Error(err)

@@ -48,7 +48,9 @@ func TestRefusals(t *testing.T) {
 			b.first.shows(c.panel)
 			b.first.told()
 			b.first.says(c.says)
-			b.first.says("Request ID")
+			if ids := value[int](b.first, `document.body.innerText.split("Request ID").length - 1`); ids != 1 {
+				t.Errorf("%d request ids to choose from", ids)
+			}
 			b.signer = owner
 			b.first.press("again")
 			b.first.shows("choose")
