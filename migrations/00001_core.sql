@@ -155,6 +155,7 @@ CREATE TABLE grants (
     generation  bigint NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL DEFAULT now(),
     rotated_at  timestamptz,
+    key_checked_at timestamptz NOT NULL DEFAULT now(), -- when the chain last confirmed the key
     expires_at  timestamptz NOT NULL,            -- of the live refresh token, or of the access token without one
     max_expires_at timestamptz NOT NULL,
     revoked_at  timestamptz

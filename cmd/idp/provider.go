@@ -76,6 +76,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	}
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
+		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
 		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
 		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),

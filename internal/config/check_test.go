@@ -74,6 +74,7 @@ func TestBadValues(t *testing.T) {
 		"near: {network: mainnet, recipient: 'a b'}":                                        "not a host name",
 		"near: {network: mainnet, recipient: " + strings.Repeat("a.", 33) + "com}":          "longer than 64 bytes",
 		"near: {network: mainnet, nonce_ttl: 6m}":                                           "near.nonce_ttl: 6m is not between 30s and 5m",
+		"near: {network: mainnet, recheck_grace: 31d}":                                      "near.recheck_grace: 31d is not between 0s and 30d",
 		"near: {network: mainnet, nonce_ttl: 0s}":                                           "not between",
 		"near: {network: mainnet, nonce_ttl: 5}":                                            "is not a duration",
 		"near: {network: mainnet, nonce_ttl: -5m}":                                          "is not a duration",

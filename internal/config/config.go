@@ -129,6 +129,9 @@ type Near struct {
 	Recipient string `yaml:"recipient"`
 	// NonceTTL is how long a user has to sign, 30s to 5m. Default 5m.
 	NonceTTL idp.Duration `yaml:"nonce_ttl"`
+	// RecheckGrace is how long after the chain last confirmed a key tokens are
+	// refreshed although it cannot be asked, 0 to 30d. Default 24h.
+	RecheckGrace idp.Duration `yaml:"recheck_grace"`
 	// AllowUnfundedImplicit accepts implicit accounts that do not exist on
 	// chain, for which holding the key is the only proof. Default false.
 	AllowUnfundedImplicit bool `yaml:"allow_unfunded_implicit"`

@@ -16,7 +16,7 @@ func Default(env func(string) (string, bool)) *Config {
 	return &Config{
 		Listen:   Listen{Public: ":8080"},
 		Database: Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
-		Near:     Near{NonceTTL: idp.Duration(5 * time.Minute)},
+		Near:     Near{NonceTTL: idp.Duration(5 * time.Minute), RecheckGrace: idp.Duration(day)},
 		Signing: Signing{
 			DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA},
 			RotateEvery: idp.Duration(90 * day), PublishBefore: idp.Duration(day), KeepAfter: idp.Duration(7 * day),

@@ -141,6 +141,7 @@ func (c *Config) checkNear(p *problems, issuer *url.URL) {
 			p.add("near.recipient", "%w: %s", err, advice)
 		}
 	}
+	checkRange(p, "near.recheck_grace", c.Near.RecheckGrace, 0, 30*day)
 	checkRange(p, "near.nonce_ttl", c.Near.NonceTTL, 30*time.Second, 5*time.Minute)
 }
 

@@ -28,7 +28,7 @@ var budget = []cost{
 	{"verify", 2, 1}, // the challenge is read; nonce, session and code are one statement
 	{"token", 1, 1},
 	{"userinfo", 1, 0},
-	{"refresh", 1, 1},
+	{"refresh", 2, 1}, // the grant is read, the chain asked, the token rotated
 	{"userinfo again", 1, 0},
 	{"introspect", 1, 0},
 	{"revoke", 1, 1},

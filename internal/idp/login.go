@@ -110,4 +110,6 @@ type Grant struct {
 	Nonce      string    // of the authorization request; filled only when the code is redeemed
 	Generation uint32    // of the live refresh token
 	ExpiresAt  time.Time // of the live refresh token
+	// KeyCheckedAt is when the chain last confirmed the key that signed.
+	KeyCheckedAt time.Time
 }

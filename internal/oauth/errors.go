@@ -40,6 +40,7 @@ const (
 	unauthorizedClient      = "unauthorized_client"
 	unsupportedGrantType    = "unsupported_grant_type"
 	unsupportedResponseType = "unsupported_response_type"
+	temporarilyUnavailable  = "temporarily_unavailable"
 	accessDenied            = "access_denied"
 	loginRequired           = "login_required"
 	consentRequired         = "consent_required"

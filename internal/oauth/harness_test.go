@@ -47,6 +47,23 @@ type env struct {
 	pool    *pgxpool.Pool
 	clients map[string]*idp.Client
 	queries atomic.Int64
+	chain   atomic.Pointer[chainAnswer] // nil: every key is held
+}
+
+// A chainAnswer is what the chain says of every key.
+type chainAnswer struct {
+	holds bool
+	err   error
+}
+
+func (e *env) HoldsKey(_ context.Context, accountID, publicKey string) (bool, error) {
+	if accountID != "alice.near" || publicKey != "ed25519:x" {
+		e.Errorf("the chain was asked about %s of %s", publicKey, accountID)
+	}
+	if answer := e.chain.Load(); answer != nil {
+		return answer.holds, answer.err
+	}
+	return true, nil
 }
 
 func (e *env) Client(_ context.Context, id string) (*idp.Client, error) {
@@ -134,7 +151,7 @@ func (e *env) options(store oauth.Store) oauth.Options {
 		e.Fatal(err)
 	}
 	return oauth.Options{
-		Issuer: issuer, Clients: e, Keys: keys, Store: store,
+		Issuer: issuer, Clients: e, Keys: keys, Store: store, Chain: e, RecheckGrace: 24 * time.Hour,
 		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
 		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
 	}

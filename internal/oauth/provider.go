@@ -44,15 +44,18 @@ type Keys interface {
 	MACs(purpose string, data []byte) iter.Seq[[32]byte]
 }
 
-// A Store keeps codes and grants; each method is one statement.
+// A Store keeps codes and grants; each method but EndSessions is one statement.
 type Store interface {
 	RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	RevokeReused(ctx context.Context, hash []byte, clientID string) (bool, error)
-	RefreshGrant(ctx context.Context, id, clientID string, generation uint32, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	// RefreshGrant spends a generation; checked says that the chain has just confirmed the key.
+	RefreshGrant(ctx context.Context, id, clientID string, generation uint32, checked bool, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
 	// SpendAssertion remembers the jti of a client assertion; false if it was spent before.
 	SpendAssertion(ctx context.Context, clientID string, jti []byte, expires time.Time) (bool, error)
 	RevokeGrant(ctx context.Context, id, clientID string) error
+	// EndSessions ends sessions and what was granted in them, and has clients told of it.
+	EndSessions(ctx context.Context, offline bool, sids ...string) (int, error)
 }
 
 // Options configures New. All fields but Outbound and Now are required.
@@ -61,6 +64,8 @@ type Options struct {
 	Clients       Clients
 	Keys          Keys
 	Store         Store
+	Chain         Chain
+	RecheckGrace  time.Duration // for which an earlier answer about a key counts while the chain cannot be asked
 	Lifetimes     idp.Lifetimes // of clients that set none
 	DefaultAlg    string        // of ID tokens of clients that name none
 	MatchRedirect func(registered []string, given string) bool

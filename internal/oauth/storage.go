@@ -96,8 +96,7 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	return f.claim, nil
 }
 
-// GetRefreshTokenSession spends one generation of a refresh token, honours the
-// grace window and revokes on reuse, all in one statement.
+// GetRefreshTokenSession spends one generation of a refresh token.
 func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _ fosite.Session) (fosite.Requester, error) {
 	f := flowOf(ctx)
 	id, generation, ok := splitRefresh(signature)
@@ -105,7 +104,7 @@ func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _
 		return nil, fosite.ErrNotFound
 	}
 	var err error
-	f.grant, err = s.p.Store.RefreshGrant(ctx, id, f.client.ID, generation, s.p.lifetimes(f.client.Client))
+	f.grant, err = s.p.refresh(ctx, f.client.Client, id, generation)
 	switch {
 	case errors.Is(err, idp.ErrUsed):
 		f.err = &Error{Status: 400, Code: invalidGrant, Err: err,

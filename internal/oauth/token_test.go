@@ -14,7 +14,8 @@ import (
 	"near-idp/internal/oauth"
 )
 
-// The token endpoint and a refresh cost one statement each, userinfo too.
+// The token endpoint costs one statement, userinfo too; a refresh reads the
+// grant before it asks the chain, and rotates after.
 func TestStatementsPerRequest(t *testing.T) {
 	e := setup(t)
 	q := e.signIn(request())
@@ -28,7 +29,7 @@ func TestStatementsPerRequest(t *testing.T) {
 	}
 	var got *oauth.TokenResponse
 	count("token", 1, func() { got = e.tokens(codeForm(q.Get("code"))) })
-	count("refresh", 1, func() { got = e.tokens(refreshForm(got.RefreshToken)) })
+	count("refresh", 2, func() { got = e.tokens(refreshForm(got.RefreshToken)) })
 	count("userinfo", 1, func() {
 		if _, err := e.UserInfo(t.Context(), got.AccessToken); err != nil {
 			t.Error(err)

@@ -8,13 +8,13 @@ import (
 )
 
 const grantColumns = `id, client_id, subject, account_id, network, public_key, auth_time, sid,
-	scopes, audience, claims, generation, expires_at`
+	scopes, audience, claims, generation, expires_at, key_checked_at`
 
 // into are the places of grantColumns, and whatever else a statement returns.
 func into(g *idp.Grant, more ...any) []any {
 	who := &g.Identity
 	return append([]any{&g.ID, &g.ClientID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &who.SID,
-		&g.Scopes, &g.Audience, &g.Claims, &g.Generation, &g.ExpiresAt}, more...)
+		&g.Scopes, &g.Audience, &g.Claims, &g.Generation, &g.ExpiresAt, &g.KeyCheckedAt}, more...)
 }
 
 // A redeemed code is spent even if its verifier or redirect URI was wrong:
@@ -29,9 +29,9 @@ const redeemCode = `
 		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4 AS fits
 	)
 	INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
-	                    scopes, audience, claims, expires_at, max_expires_at)
+	                    scopes, audience, claims, key_checked_at, expires_at, max_expires_at)
 	SELECT c.grant_id, c.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-	       c.scopes, c.audience, c.claims, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
+	       c.scopes, c.audience, c.claims, s.auth_time, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
 	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
 	FROM code c
 	JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
@@ -76,6 +76,7 @@ const refreshGrant = `
 	UPDATE grants
 	SET generation = CASE WHEN generation = $3 THEN generation + 1 ELSE generation END,
 	    rotated_at = CASE WHEN generation = $3 THEN now() ELSE rotated_at END,
+	    key_checked_at = CASE WHEN generation = $3 AND $6 THEN now() ELSE key_checked_at END,
 	    expires_at = CASE WHEN generation = $3 THEN least(now() + $5::interval, max_expires_at) ELSE expires_at END,
 	    revoked_at = CASE WHEN generation = $3 OR (generation = $3 + 1 AND rotated_at > now() - $4::interval)
 	                      THEN NULL ELSE now() END
@@ -83,13 +84,14 @@ const refreshGrant = `
 	  AND generation >= $3 AND 'offline_access' = ANY (scopes)
 	RETURNING ` + grantColumns + `, revoked_at IS NOT NULL`
 
-// RefreshGrant spends one generation of a refresh token. It fails with
+// RefreshGrant spends one generation of a refresh token, and notes that the
+// chain has just confirmed the key if checked is set. It fails with
 // idp.ErrNotFound for a grant that is unknown, over or another client's, and with idp.ErrUsed
 // for a token used before, in which case the grant is revoked.
-func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generation uint32, life idp.Lifetimes) (*idp.Grant, error) {
+func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generation uint32, checked bool, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
 	var reused bool
-	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std()).Scan(into(&g, &reused)...)
+	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std(), checked).Scan(into(&g, &reused)...)
 	if err != nil {
 		return nil, translate(err)
 	}

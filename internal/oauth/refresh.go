@@ -1,0 +1,65 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"near-idp/internal/idp"
+)
+
+// A Chain is asked, at each refresh, about the key that the person signed in with.
+type Chain interface {
+	// HoldsKey reports whether the account exists and the key is one of its
+	// full-access keys. An error means that it cannot tell.
+	HoldsKey(ctx context.Context, accountID, publicKey string) (bool, error)
+}
+
+// refresh spends one generation of a refresh token. What leads on is checked
+// against the chain before it is spent, so that nothing is lost when the chain cannot
+// be asked. A token of an earlier generation leads nowhere new: within the grace
+// window it gives what its successor's check allowed, and after it ends the grant. It
+// fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
+func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32) (*idp.Grant, error) {
+	grant, err := p.Store.Grant(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if grant.ClientID != client.ID || !p.Now().Before(grant.ExpiresAt) {
+		return nil, fmt.Errorf("grant of %s until %s: %w", grant.ClientID, grant.ExpiresAt, idp.ErrNotFound)
+	}
+	checked := false
+	if grant.Generation == generation {
+		if checked, err = p.recheck(ctx, grant); err != nil {
+			return nil, err
+		}
+	}
+	return p.Store.RefreshGrant(ctx, id, client.ID, generation, checked, p.lifetimes(client))
+}
+
+// recheck asks whether whoever was granted this still holds the key that
+// signed. If not, the grant ends with its session and all else that came of it. If the
+// chain cannot tell, an answer within RecheckGrace still counts.
+func (p *Provider) recheck(ctx context.Context, grant *idp.Grant) (checked bool, err error) {
+	who := grant.Identity
+	holds, err := p.Chain.HoldsKey(ctx, who.AccountID, who.PublicKey)
+	switch {
+	case err == nil && holds:
+		return true, nil
+	case err == nil:
+		if _, err := p.Store.EndSessions(ctx, true, who.SID); err != nil {
+			return false, fmt.Errorf("end the session of a lost key: %w", err)
+		}
+		return false, &Error{Status: http.StatusBadRequest, Code: invalidGrant,
+			Err:         fmt.Errorf("%s is no longer a full-access key of %s", who.PublicKey, who.AccountID),
+			Description: "The key that signed in is no longer a full-access key of the account; the person has to sign in again."}
+	case errors.Is(err, idp.ErrUnavailable):
+		return false, err
+	case p.Now().Sub(grant.KeyCheckedAt) < p.RecheckGrace:
+		return false, nil
+	default:
+		return false, &Error{Status: http.StatusServiceUnavailable, Code: temporarilyUnavailable, Err: err,
+			Description: "The NEAR network cannot be asked about the key that signed in. The refresh token stays valid; try again in a moment."}
+	}
+}
