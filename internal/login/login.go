@@ -6,6 +6,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -102,6 +103,7 @@ func New(opts Options) *Service {
 
 // A Request says what a login is for.
 type Request struct {
+	ID           string      // of the login; empty: one is made
 	Client       *idp.Client // nil: a sign-in to the provider itself
 	RedirectHost string      // where the person will return to, as shown to them
 	Params       string      // the validated authorization request
@@ -119,7 +121,7 @@ func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
 }
 
 func (s *Service) challenged(req Request) *idp.Login {
-	l := &idp.Login{ID: rand.Text(), Params: req.Params, State: req.State, CreatedAt: s.Now()}
+	l := &idp.Login{ID: cmp.Or(req.ID, rand.Text()), Params: req.Params, State: req.State, CreatedAt: s.Now()}
 	if req.Client != nil {
 		l.ClientID = req.Client.ID
 	}

@@ -20,7 +20,9 @@ type Request struct {
 	State        string // as sent; may be empty
 	RedirectHost string // where the person will return to, in words
 	LoginHint    string
+	LoginID      string // of the login that a pushed request has become already
 
+	pushed   []byte // hash of the handle of a pushed request
 	redirect string
 	prompt   prompt
 	maxAge   time.Duration // negative: any
@@ -31,28 +33,47 @@ type Request struct {
 // 3.1.2.2, RFC 6749 section 4.1.1). The form holds query or body as they came.
 // Errors are *Error, or wrap idp.ErrUnavailable.
 func (p *Provider) Authorize(ctx context.Context, form url.Values) (*Request, error) {
+	if handle, ok := pushedHandle(form); ok {
+		return p.pushed(ctx, handle, form)
+	}
 	rp, err := p.relyingParty(ctx, form)
 	if err != nil {
 		return nil, err
 	}
+	if rp.RequirePushedAuthorizationRequests {
+		return nil, p.toClient(rp, form, bad(invalidRequest, "This client must push its requests first (RFC 9126)."))
+	}
+	keep, refusal := p.examine(rp, form)
+	if refusal != nil {
+		return nil, p.toClient(rp, form, refusal)
+	}
+	return requestOf(rp, keep), nil
+}
+
+// examine checks a request and returns what of it is kept.
+func (p *Provider) examine(rp *relyingParty, form url.Values) (url.Values, *Error) {
 	if err := p.checkAuthorize(rp.Client, form); err != nil {
-		return nil, p.toClient(rp, form, err)
+		return nil, err
 	}
 	keep := stored(form)
 	// Of the hint only its subject matters, and the token is long.
-	subject, refusal := p.wantedSubject(rp.Client, form)
-	if refusal != nil {
-		return nil, p.toClient(rp, form, refusal)
+	subject, err := p.wantedSubject(rp.Client, form)
+	if err != nil {
+		return nil, err
 	}
 	if subject != "" {
 		keep.Set(keptSubject, subject)
 	}
-	req := &Request{
-		Client: rp.Client, Params: keep.Encode(), State: form.Get(paramState),
-		RedirectHost: redirectHost(rp.redirect), LoginHint: form.Get(paramLoginHint),
-		redirect: rp.redirect, prompt: promptOf(form), maxAge: maxAgeOf(form), account: accountOf(subject),
+	return keep, nil
+}
+
+// requestOf reads what was kept of a request.
+func requestOf(rp *relyingParty, keep url.Values) *Request {
+	return &Request{
+		Client: rp.Client, Params: keep.Encode(), State: keep.Get(paramState),
+		RedirectHost: redirectHost(rp.redirect), LoginHint: keep.Get(paramLoginHint),
+		redirect: rp.redirect, prompt: promptOf(keep), maxAge: maxAgeOf(keep), account: accountOf(keep.Get(keptSubject)),
 	}
-	return req, nil
 }
 
 // toClient makes an error one that is answered at the client's redirect URI.

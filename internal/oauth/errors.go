@@ -46,6 +46,7 @@ const (
 	consentRequired         = "consent_required"
 	insufficientScope       = "insufficient_scope"
 	requestNotSupported     = "request_not_supported"
+	invalidRequestURI       = "invalid_request_uri"
 	requestURINotSupported  = "request_uri_not_supported"
 	registrationUnsupported = "registration_not_supported"
 )

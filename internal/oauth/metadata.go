@@ -16,6 +16,7 @@ type metadata struct {
 	UserInfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	PAREndpoint           string   `json:"pushed_authorization_request_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
@@ -38,6 +39,7 @@ type metadata struct {
 	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
 	BackchannelSession    bool     `json:"backchannel_logout_session_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
+	RequirePAR            bool     `json:"require_pushed_authorization_requests"`
 	// Said explicitly, since its absence means true.
 	RequestURIParameter bool `json:"request_uri_parameter_supported"`
 }
@@ -53,6 +55,7 @@ func (p *Provider) describe() metadata {
 		UserInfoEndpoint:      p.Issuer + "/userinfo",
 		RevocationEndpoint:    p.Issuer + "/revoke",
 		IntrospectionEndpoint: p.Issuer + "/introspect",
+		PAREndpoint:           p.Issuer + "/par",
 		JWKSURI:               p.Issuer + "/jwks",
 		EndSessionEndpoint:    p.Issuer + "/logout",
 		Scopes:                p.Scopes,

@@ -64,10 +64,10 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 		return err
 	}
 	switch {
-	case form.Get("request") != "":
+	case form.Get(paramRequest) != "":
 		return bad(requestNotSupported, "Request objects are not supported; send the parameters themselves.")
-	case form.Get("request_uri") != "":
-		return bad(requestURINotSupported, "The parameter request_uri is not supported; send the parameters themselves.")
+	case form.Get(paramRequestURI) != "":
+		return bad(requestURINotSupported, "A request_uri other than that of a pushed request is not supported.")
 	case form.Get("registration") != "":
 		return bad(registrationUnsupported, "The parameter registration is not supported.")
 	}

@@ -53,6 +53,11 @@ type Store interface {
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
 	// SpendAssertion remembers the jti of a client assertion; false if it was spent before.
 	SpendAssertion(ctx context.Context, clientID string, jti []byte, expires time.Time) (bool, error)
+	// PushRequest keeps a pushed request, PushedRequest finds it and the login that it
+	// became, and ClaimPushedRequest gives it to the first login that asks.
+	PushRequest(ctx context.Context, hash []byte, clientID, params string, expires time.Time) error
+	PushedRequest(ctx context.Context, hash []byte, clientID string) (params, loginID string, err error)
+	ClaimPushedRequest(ctx context.Context, hash []byte, loginID string) (winner string, err error)
 	RevokeGrant(ctx context.Context, id, clientID string) error
 	// EndSessions ends sessions and what was granted in them, and has clients told of it.
 	EndSessions(ctx context.Context, offline bool, sids ...string) (int, error)

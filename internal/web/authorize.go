@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -33,6 +34,10 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/authorize?"+query)
 		return nil
 	}
+	if req.LoginID != "" { // the page is loaded again
+		redirect(w, s.base+"/login/"+req.LoginID)
+		return nil
+	}
 	session, err := s.Logins.Session(r.Context(), s.session(r))
 	if err != nil {
 		return err
@@ -43,6 +48,17 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	begin := login.Request{
 		Client: req.Client, RedirectHost: req.RedirectHost, Params: req.Params, State: req.State, Browser: s.bindBrowser(w, r),
+	}
+	if req.Pushed() {
+		begin.ID = rand.Text()
+		winner, err := s.Protocol.Claim(r.Context(), req, begin.ID)
+		if err != nil {
+			return err
+		}
+		if winner != begin.ID { // it was loaded twice at once
+			redirect(w, s.base+"/login/"+winner)
+			return nil
+		}
 	}
 	if step == oauth.StepResume || step == oauth.StepSilent {
 		return s.resume(w, r, req, begin, session, step == oauth.StepSilent)

@@ -115,6 +115,10 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 		return login.Request{}, err
 	}
 	entryOf(r).clientID = req.Client.ID
+	if req.Pushed() {
+		return login.Request{}, &oauth.Error{Status: http.StatusBadRequest, Code: "request_uri_not_supported",
+			Description: "Send the parameters themselves here: no browser is involved that could change them."}
+	}
 	if form.Get("code_challenge") == "" {
 		return login.Request{}, &oauth.Error{Status: http.StatusBadRequest, Code: "invalid_request",
 			Description: "code_challenge is missing: without a redirect only PKCE (S256) binds the code to its caller."}

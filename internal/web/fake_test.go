@@ -208,6 +208,14 @@ func cookieNamed(w *httptest.ResponseRecorder, name string) *http.Cookie {
 	return nil
 }
 
+func (f *fakeBackend) Claim(_ context.Context, _ *oauth.Request, id string) (string, error) {
+	return id, nil
+}
+
+func (f *fakeBackend) Push(context.Context, *http.Request) (*oauth.PushResponse, error) {
+	return &oauth.PushResponse{}, f.tokenErr
+}
+
 func (f *fakeBackend) Session(context.Context, string) (*idp.Session, error) { return nil, nil }
 
 func (f *fakeBackend) Resume(context.Context, login.Request, *idp.Session, bool) (*idp.Login, error) {

@@ -46,6 +46,8 @@ type Protocol interface {
 	Authorize(ctx context.Context, form url.Values) (*oauth.Request, error)
 	Decide(r *oauth.Request, session *idp.Session) (oauth.Step, error)
 	ConsentRequired(r *oauth.Request) error
+	Claim(ctx context.Context, r *oauth.Request, loginID string) (string, error)
+	Push(ctx context.Context, r *http.Request) (*oauth.PushResponse, error)
 	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
 	Token(ctx context.Context, r *http.Request) (*oauth.TokenResponse, error)
 	Revoke(ctx context.Context, r *http.Request) error
@@ -170,6 +172,8 @@ func (s *server) routes() *http.ServeMux {
 
 	at("POST /token", s.cors(s.registered, s.oauth(s.token)))
 	at("OPTIONS /token", s.preflight(s.registered, "POST"))
+	at("POST /par", s.cors(s.registered, s.oauth(s.push)))
+	at("OPTIONS /par", s.preflight(s.registered, "POST"))
 	at("POST /revoke", s.cors(s.registered, s.oauth(s.revoke)))
 	at("OPTIONS /revoke", s.preflight(s.registered, "POST"))
 	at("POST /introspect", s.oauth(s.introspect))

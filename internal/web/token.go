@@ -46,6 +46,18 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// push is the pushed authorization request endpoint (RFC 9126).
+func (s *server) push(w http.ResponseWriter, r *http.Request) error {
+	if err := clientForm(w, r); err != nil {
+		return err
+	}
+	answer, err := s.Protocol.Push(r.Context(), r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, answer)
+}
+
 // revoke is RFC 7009: an empty answer for every token, known or not.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err := clientForm(w, r); err != nil {
