@@ -29,7 +29,7 @@ build: ## build bin/idp: static, stripped, reproducible
 
 test: ## run every test, with those that need a browser or Node.js
 	@scripts/deps.sh --browser --node
-	go test -timeout 12m $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 
 test-race: ## run every test under the race detector; needs a C compiler
 	@scripts/deps.sh --browser --node
