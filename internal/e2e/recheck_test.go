@@ -96,7 +96,7 @@ func TestDisabledClientIsStoppedEverywhere(t *testing.T) {
 	if tokens.status != http.StatusOK {
 		t.Fatalf("token: %d %s", tokens.status, tokens.body)
 	}
-	code := b.visit("/authorize?" + q.form().Encode()).Query().Get("code")
+	code := p.browser().visit("/authorize?" + q.form().Encode()).Query().Get("code")
 	other := b.at(s.serve())
 
 	s.run("client", "disable", "soon-off", "--config", p.config)
