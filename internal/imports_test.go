@@ -28,6 +28,7 @@ var ours = map[string]string{
 	"internal/outbound": "",
 	"internal/pgtest":   "internal/localpg internal/postgres migrations",
 	"internal/e2e":      "",
+	"internal/checks":   "",
 	"internal/bench":    "internal/localpg internal/near internal/neartest",
 	"migrations":        "",
 	"web/static":        "",
