@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,46 +61,5 @@ func TestARowListedTwiceIsAProblem(t *testing.T) {
 	got, err := check(io.Discard, root, true)
 	if err != nil || !slices.Contains(got, "R01 is listed twice") {
 		t.Errorf("%q, %v", got, err)
-	}
-}
-
-const repository = "../.."
-
-var (
-	namedTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
-	tableRow  = regexp.MustCompile(`(?m)^\| [^|]+ \|.*$`)
-)
-
-// TestDocumentsNameTestsThatExist holds the documents to what is there: each
-// row of their tables names a test, or says why there is none.
-func TestDocumentsNameTestsThatExist(t *testing.T) {
-	tests, err := readTests(repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exists := map[string]bool{}
-	for _, test := range tests {
-		exists[test.function] = true
-	}
-	for _, name := range []string{"conformance.md", "specifications.md"} {
-		text, err := os.ReadFile(filepath.Join(repository, "docs", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows := tableRow.FindAllString(string(text), -1)
-		if len(rows) < 20 {
-			t.Errorf("%s: only %d rows", name, len(rows))
-		}
-		for _, row := range rows {
-			matches := namedTest.FindAllStringSubmatch(row, -1)
-			if len(matches) == 0 && !strings.Contains(row, "Why not:") && !strings.Contains(row, " test |") && !strings.Contains(row, "Not supported") {
-				t.Errorf("%s: neither a test nor a reason: %s", name, row)
-			}
-			for _, match := range matches {
-				if !exists[match[1]] {
-					t.Errorf("%s: %s does not exist", name, match[1])
-				}
-			}
-		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"near-idp/internal/idp"
 )
 
+// R01: a redirect URI is the registered one, byte for byte.
 func TestRedirectURIMatchesExactly(t *testing.T) {
 	t.Parallel()
 	registered := []string{"https://app.example.com/cb", "https://app.example.com/q?a=1", "com.example.app:/cb", "https://127.0.0.1/cb"}
@@ -52,6 +53,7 @@ func TestRedirectURIMatchesExactly(t *testing.T) {
 	}
 }
 
+// R02: a native application picks its port on loopback, and nothing else of the URI.
 func TestLoopbackRedirectMayNameAnyPortAndNothingElse(t *testing.T) {
 	t.Parallel()
 	registered := []string{"http://127.0.0.1/cb", "http://[::1]:9/cb", "http://localhost:3000/cb?x=1", "http://app.localhost:3000/cb"}
@@ -79,6 +81,7 @@ func TestLoopbackRedirectMayNameAnyPortAndNothingElse(t *testing.T) {
 	}
 }
 
+// R05: what could send a code to anybody else is not registered.
 func TestRegistrationRefusesDangerousRedirectURIs(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{
@@ -112,6 +115,7 @@ func TestRegistrationRefusesDangerousRedirectURIs(t *testing.T) {
 	}
 }
 
+// R08: a private-use scheme is a reversed domain, with its dot, of a public client.
 func TestPrivateUseSchemesAreForNativeApplications(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{"com.example.app:/cb", "com.example.app://oauth/cb", "com.example.app:cb"} {

@@ -15,6 +15,7 @@ import (
 	"near-idp/internal/postgres"
 )
 
+// C05: a secret is shown once, and only its hash is stored.
 func TestSecretIsReturnedOnceAndStoredAsHashOnly(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)

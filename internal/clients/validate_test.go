@@ -133,7 +133,7 @@ func TestNamesInAnyScriptAreAllowed(t *testing.T) {
 	}
 }
 
-// A client whose id is an account's could be taken for that person (RFC 9068 section 5).
+// T09: A client whose id is an account's could be taken for that person (RFC 9068 section 5).
 func TestClientIDNeverHasTheFormOfASubject(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{

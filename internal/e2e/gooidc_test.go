@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
+// P01, J01, J04, J06: go-oidc, by HTTP Basic and in the body, with each algorithm.
 func TestGoOIDCSignsInWithEveryAlgorithmAndAuthenticationMethod(t *testing.T) {
 	t.Parallel()
 	p := newSite(t, pgtest.DSN(t)).serve()

@@ -193,6 +193,7 @@ func (a *victim) random(n int) (shots []shot) {
 	return shots
 }
 
+// H05: no request, however malformed, is answered with a fault of ours.
 func TestNoInputMakesTheServerFail(t *testing.T) {
 	t.Parallel()
 	a := newVictim(newSite(t, pgtest.DSN(t)).serve())

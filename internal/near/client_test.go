@@ -88,6 +88,7 @@ func TestOutcomesOverTheWire(t *testing.T) {
 	}
 }
 
+// W05: no RPC provider is asked about what is no account with keys.
 func TestAccountsWithoutKeysAreRefusedUnasked(t *testing.T) {
 	t.Parallel()
 	chain, url := newChain(t)

@@ -174,7 +174,7 @@ func TestZeroPublicKeyVerifiesNothing(t *testing.T) {
 	}
 }
 
-// Every key a wallet may label in another NEAR key type gets its own reason, and
+// W03: Every key a wallet may label in another NEAR key type gets its own reason, and
 // a label unknown to NEAR does not.
 func TestKeyTypesAreToldApart(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,7 @@ func TestFirstProviderAnswersAlone(t *testing.T) {
 	}
 }
 
+// W07: one provider that fails, in any way, is not an outage.
 func TestNextProviderIsAskedWhenOneFails(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]neartest.Mode{
@@ -116,6 +117,7 @@ func hosts(urls []string) (hosts []string) {
 	return hosts
 }
 
+// W07: providers that hang cost no more than the budget.
 func TestBudgetEndsTheQuestion(t *testing.T) {
 	t.Parallel()
 	chains, urls, w := threeChains(t)
@@ -210,6 +212,7 @@ func TestQuorum(t *testing.T) {
 	}
 }
 
+// W07: a provider that answers without end costs no more than the cap.
 func TestHugeAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -79,6 +79,7 @@ func TestUnsignedCallbackInTokenStillVerifies(t *testing.T) {
 	t.Fatal("vector not found")
 }
 
+// W03: a key of another curve is refused by its name.
 func TestSecp256k1IsRefusedByName(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -100,6 +101,7 @@ func TestSecp256k1IsRefusedByName(t *testing.T) {
 	}
 }
 
+// W05: the account ids that NEAR allows, and no others.
 func TestAccountIDs(t *testing.T) {
 	t.Parallel()
 	var file struct {

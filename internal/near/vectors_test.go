@@ -236,6 +236,7 @@ func TestNEP413ResponsesToAccept(t *testing.T) {
 	}
 }
 
+// W03: the published edge cases: non-canonical S and encodings, small-order keys.
 func TestEd25519Edge(t *testing.T) {
 	t.Parallel()
 	var file struct {

@@ -28,16 +28,19 @@ var sweeps = []string{
 		SELECT hash FROM pushed_requests WHERE expires_at < now() - interval '1 minute' LIMIT $1)`,
 }
 
-// Sweep deletes one batch of what expired from each table and returns how many
-// rows went. Call it again while it returns a full batch.
+// Sweep deletes what expired and returns how many rows went. It does so in
+// batches, so that no statement holds many rows.
 func (s *Store) Sweep(ctx context.Context) (int64, error) {
 	var total int64
 	for _, sql := range sweeps {
-		tag, err := s.db.Exec(ctx, sql, sweepBatch)
-		if err != nil {
-			return total, translate(err)
+		for more := true; more; {
+			tag, err := s.db.Exec(ctx, sql, sweepBatch)
+			if err != nil {
+				return total, translate(err)
+			}
+			total += tag.RowsAffected()
+			more = tag.RowsAffected() == sweepBatch
 		}
-		total += tag.RowsAffected()
 	}
 	return total, nil
 }

@@ -101,7 +101,7 @@ func authorizationRequest(w http.ResponseWriter, r *http.Request) (url.Values, e
 		return readForm(w, r, maxLoginBody)
 	}
 	if len(r.URL.RawQuery) > maxLoginBody {
-		return nil, &problem{status: http.StatusRequestURITooLong, code: "too_large",
+		return nil, &problem{status: http.StatusRequestEntityTooLarge, code: "too_large",
 			text: "The authorization request is too long.", err: errors.New("query too long")}
 	}
 	return parseQuery(r.URL.RawQuery)

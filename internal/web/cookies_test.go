@@ -79,6 +79,7 @@ func TestCrossSitePostToAuthorizeSetsNoCookie(t *testing.T) {
 	}
 }
 
+// S02: the session cookie carries the __Host- prefix and its attributes.
 func TestVerifyStartsTheSession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

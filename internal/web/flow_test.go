@@ -221,6 +221,7 @@ func TestRenewKeepsTheAuthorizationRequest(t *testing.T) {
 	}
 }
 
+// R03, R06: what cannot be trusted ends on a page of ours.
 func TestBadClientOrRedirectURIShowsAPage(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

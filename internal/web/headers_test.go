@@ -65,7 +65,7 @@ var pages = []struct {
 	{name: "trailing slash", method: "POST", path: "/token/", status: 404},
 }
 
-// S05: no page can be framed, failures included.
+// S05, S06, R07: no page can be framed, failures included.
 func TestEveryPageCarriesExactlyTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	incidental := "Content-Type Content-Length Location Set-Cookie Vary X-Request-Id Retry-After Allow"
@@ -117,6 +117,7 @@ func TestErrorPagesShowTheRequestID(t *testing.T) {
 	}
 }
 
+// T05, S05: what carries tokens is stored nowhere and shown in no frame.
 func TestAPIsAreNeverStoredNorFramed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

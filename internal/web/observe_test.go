@@ -42,6 +42,7 @@ func TestOneLogLinePerRequest(t *testing.T) {
 	}
 }
 
+// H04: no secret of any request reaches the log.
 func TestLogHoldsNothingSecret(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -87,6 +88,7 @@ func TestRequestIDsComeFromTrustedProxiesOnly(t *testing.T) {
 	}
 }
 
+// H05: a defect shows the visitor a request id, and its stack to the operator alone.
 func TestPanicIsAPageAndALogLineWithItsStack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

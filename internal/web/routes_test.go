@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// H05: 404 and 405 are told apart, with Allow, as a page or as JSON.
 func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

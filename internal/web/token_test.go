@@ -8,6 +8,7 @@ import (
 	"near-idp/internal/oauth"
 )
 
+// T06: what is in the query of a token request does not count.
 func TestTokenReadsTheBodyAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -44,6 +45,7 @@ func TestRevocationAndIntrospectionReadTheBodyAlone(t *testing.T) {
 	}
 }
 
+// T05: an error has its status, its challenge, and is not stored.
 func TestTokenErrorsAreThoseOfRFC6749(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -55,6 +57,7 @@ func TestTokenErrorsAreThoseOfRFC6749(t *testing.T) {
 	}
 }
 
+// U01: the access token comes in the header or the form, once, and never in the query.
 func TestUserInfoTakesTheTokenOnce(t *testing.T) {
 	t.Parallel()
 	const long = 20000

@@ -80,6 +80,7 @@ var (
 	quoted    = regexp.MustCompile(`"[^"]*"`)
 )
 
+// S06: no page needs an exception from the policy.
 func TestNoPageHasInlineScriptOrStyle(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(hostile) {
@@ -97,6 +98,7 @@ func TestNoPageHasInlineScriptOrStyle(t *testing.T) {
 	}
 }
 
+// K03: names and messages of others are shown as text.
 func TestHostileTextStaysText(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(hostile) {
