@@ -168,11 +168,10 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 
 // reload reads again what a change of the table concerns; "" is everything.
 func (p *provider) reload(ctx context.Context, table string) {
-	if table == "logout_outbox" {
+	if table == "" || table == "logout_outbox" {
 		p.courier.Wake()
-		return
 	}
-	if table != "signing_keys" {
+	if table == "" || table == "clients" || table == "client_secrets" {
 		if err := p.clients.Reload(ctx); err != nil && ctx.Err() == nil {
 			p.log.Warn("reload clients", "err", err)
 		}

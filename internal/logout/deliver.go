@@ -25,6 +25,8 @@ import (
 type Store interface {
 	// ClaimLogouts leases logouts that are due: nobody else is given them before the lease ends.
 	ClaimLogouts(ctx context.Context, limit int, lease time.Duration) ([]idp.Logout, error)
+	// NextLogout returns how long it is until one is due, or idp.ErrNotFound if there is none.
+	NextLogout(ctx context.Context) (time.Duration, error)
 	ForgetLogout(ctx context.Context, id int64) error
 	// DelayLogout makes one due after the pause, and others of its client not before the shorter one.
 	DelayLogout(ctx context.Context, l idp.Logout, pause, others time.Duration) error
@@ -64,7 +66,9 @@ const (
 	parallel = 8
 	lease    = time.Minute
 	// idle is how long a replica waits for a notification, which may be lost, before it looks itself.
-	idle = 5 * time.Second
+	idle = time.Minute
+	// breath keeps a replica from asking on and on for what another one is about to lease.
+	breath = 50 * time.Millisecond
 	// others of a client that does not answer are not tried for this long.
 	others = 30 * time.Second
 )
@@ -98,18 +102,27 @@ func (c *Courier) Wake() {
 
 // Run delivers until ctx ends, and then finishes what is under way.
 func (c *Courier) Run(ctx context.Context) {
-	ticker := time.NewTicker(idle)
-	defer ticker.Stop()
 	for ctx.Err() == nil {
 		if c.round(ctx) == parallel {
 			continue // there may be more
 		}
+		timer := time.NewTimer(c.wait(ctx))
 		select {
 		case <-ctx.Done():
 		case <-c.wake:
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		timer.Stop()
 	}
+}
+
+// wait is how long nothing will be due, unless a session ends meanwhile.
+func (c *Courier) wait(ctx context.Context) time.Duration {
+	next, err := c.Store.NextLogout(ctx)
+	if err != nil {
+		return idle
+	}
+	return min(max(next, breath), idle)
 }
 
 // round delivers what is due, up to parallel logouts at once, and returns how many were.

@@ -111,6 +111,17 @@ func (s *Store) ClaimLogouts(ctx context.Context, limit int, lease time.Duration
 	return list, translate(err)
 }
 
+// NextLogout returns how long it is until a logout is due, or idp.ErrNotFound if there is none.
+func (s *Store) NextLogout(ctx context.Context) (wait time.Duration, err error) {
+	err = s.db.QueryRow(ctx, `
+		SELECT greatest(due_at - now(), '0')
+		FROM logout_outbox
+		WHERE expires_at > now()
+		ORDER BY due_at
+		LIMIT 1`).Scan(&wait)
+	return wait, translate(err)
+}
+
 // ForgetLogout ends a logout that was delivered or given up.
 func (s *Store) ForgetLogout(ctx context.Context, id int64) error {
 	_, err := s.db.Exec(ctx, `DELETE FROM logout_outbox WHERE id = $1`, id)

@@ -263,6 +263,9 @@ func TestDelayedLogoutMakesWayForOtherClients(t *testing.T) {
 	if err != nil || len(next) != 1 || next[0].ClientID != "also" {
 		t.Errorf("%+v %v", next, err)
 	}
+	if wait, err := l.NextLogout(t.Context()); err != nil || wait < 50*time.Second || wait > time.Minute {
+		t.Errorf("the next is due in %s, %v", wait, err)
+	}
 	if got := l.list(`SELECT sid FROM logout_outbox WHERE client_id = 'told' AND due_at > now() + interval '9 minutes'`); got != first[0].SID {
 		t.Errorf("delayed: %s", got)
 	}

@@ -82,7 +82,7 @@ func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.Lo
 	}
 	message := templates.Message{
 		Page: s.view(r, "Signed out", ""), Tone: templates.ToneSuccess, Heading: "You are signed out",
-		Text: "This browser is no longer signed in here. Applications that asked to be told have been.",
+		Text: "This browser is not signed in here any more. Applications that want to know of it are told.",
 	}
 	if req.RedirectTo != "" {
 		message.ActionURL, message.ActionText = req.RedirectTo, "Return to "+req.Client.DisplayName()

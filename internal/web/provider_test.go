@@ -96,7 +96,8 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	defaults := clients.Defaults{Alg: idp.ES256, Lifetimes: idp.DefaultLifetimes}
 	service := clients.Service{Store: store, Defaults: defaults}
 	for _, c := range []idp.Client{
-		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true},
+		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true,
+			PostLogoutRedirectURIs: []string{afterLogout}, BackchannelLogoutURI: appOrigin + "/bcl"},
 		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
 		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool), FirstParty: true},
 	} {
@@ -123,7 +124,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	must(p.t, err)
 	logins := login.New(login.Options{
 		Store: store, Chain: chain, Issuer: protocol, IssuerURL: p.issuer, Recipient: recipient, Network: "testnet",
-		TTL: 5 * time.Minute, Idle: time.Hour, Absolute: 2 * time.Hour, Now: p.now,
+		TTL: 5 * time.Minute, Idle: time.Hour, Absolute: 2 * time.Hour, RevokeOffline: true, Now: p.now,
 	})
 	handler, err := web.New(web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
