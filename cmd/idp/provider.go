@@ -95,7 +95,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, wallets(cfg)...),
 		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: claims.Describe,
-		TrustedProxies: cfg.Proxy.Trusted, Log: opts.Log,
+		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -136,6 +136,7 @@ database:
   %s
 encryption: {keys: [%q]}
 near: {network: testnet, rpc: [%q]}
+rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
 clients:
 `, s.issuer, s.issuer[strings.LastIndexByte(s.issuer, ':')+1:], database, s.secret, s.rpc)
 	for _, alg := range algorithms {

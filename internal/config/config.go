@@ -37,6 +37,7 @@ type Config struct {
 	Signing    Signing    `yaml:"signing"`
 	Session    Session    `yaml:"session"`
 	Lifetimes  Lifetimes  `yaml:"lifetimes"`
+	RateLimits RateLimits `yaml:"rate_limits"`
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
 	Clients   []Client  `yaml:"clients"`
@@ -166,6 +167,22 @@ type Session struct {
 	// offline_access too, against the advice of OpenID Connect Back-Channel Logout section 2.7:
 	// who signs out means everywhere. Default true.
 	RevokeOfflineOnLogout bool `yaml:"revoke_offline_on_logout"`
+}
+
+// RateLimits bound what one sender may ask of one process: an IPv4 address, or
+// a /64 of IPv6, as Proxy.Trusted lets it be known. "off" does not limit.
+type RateLimits struct {
+	// Authorize counts authorization requests. Default 600/m.
+	Authorize idp.Rate `yaml:"authorize"`
+	// Verify counts answers of wallets. Default 300/m.
+	Verify idp.Rate `yaml:"verify"`
+	// Token counts requests to the token, revocation and introspection endpoints. Default 6000/m.
+	Token idp.Rate `yaml:"token"`
+	// PAR counts pushed authorization requests. Default 1200/m.
+	PAR idp.Rate `yaml:"par"`
+	// TokenFailures counts failed client authentications, by sender and by
+	// client_id. Default 60/m.
+	TokenFailures idp.Rate `yaml:"token_failures"`
 }
 
 // Lifetimes are named sets of token lifetimes.

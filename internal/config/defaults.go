@@ -23,6 +23,9 @@ func Default(env func(string) (string, bool)) *Config {
 		},
 		Session:   Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour), RevokeOfflineOnLogout: true},
 		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
+		RateLimits: RateLimits{
+			Authorize: perMinute(600), Verify: perMinute(300), Token: perMinute(6000), PAR: perMinute(1200), TokenFailures: perMinute(60),
+		},
 		Wallets: Wallets{
 			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},
 			HOT: on, Nightly: on, OKX: on, Sender: on,
@@ -30,6 +33,8 @@ func Default(env func(string) (string, bool)) *Config {
 		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
 	}
 }
+
+func perMinute(n int) idp.Rate { return idp.Rate{N: n, Per: time.Minute} }
 
 // derive fills in the defaults that follow from other keys. issuer is nil if it is wrong.
 func (c *Config) derive(issuer *url.URL) {

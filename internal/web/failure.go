@@ -36,6 +36,7 @@ type problem struct {
 	heading      string // empty: a general one
 	text         string
 	authenticate string
+	retryAfter   int   // seconds; 0: the same request is refused later, too
 	err          error // for operators; may be nil
 }
 
@@ -105,7 +106,8 @@ func ofProtocol(e *oauth.Error) failure {
 }
 
 func ofProblem(p *problem) failure {
-	f := failure{Status: p.status, Code: p.code, Heading: p.heading, Text: p.text, Authenticate: p.authenticate}
+	f := failure{Status: p.status, Code: p.code, Heading: p.heading, Text: p.text, Authenticate: p.authenticate,
+		Retryable: p.retryAfter > 0, RetryAfter: p.retryAfter}
 	if f.Heading == "" {
 		f.Heading = "This request cannot be carried out"
 	}
@@ -122,6 +124,8 @@ func (f failure) body(r *http.Request) map[string]any {
 // oauthCode is the code in the vocabulary of RFC 6749 section 5.2.
 func (f failure) oauthCode() string {
 	switch f.Code {
+	case "rate_limited":
+		return "temporarily_unavailable"
 	case "internal", "canceled":
 		return "server_error"
 	case "malformed", "too_large", "unsupported_media_type", "origin_not_allowed":

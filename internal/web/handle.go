@@ -40,6 +40,11 @@ func (s *server) oauth(h handler) http.Handler {
 	return s.handle(h, apiHeaders, oauthFailure)
 }
 
+// client serves OAuth clients that authenticate, within limits.
+func (s *server) client(l *limiter, h handler) http.Handler {
+	return s.oauth(s.limited(l, s.authenticated(h)))
+}
+
 // handle is where every error of a handler, and every panic, becomes an answer.
 func (s *server) handle(h handler, headers http.Header, render renderer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

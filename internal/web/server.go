@@ -81,6 +81,8 @@ type Options struct {
 
 	// Ready reports whether the provider can serve, which is whether its database answers.
 	Ready func(ctx context.Context) error
+	// Limits bound what one sender may ask for.
+	Limits Limits
 	// TrustedProxies may name the request id and the sender of what they pass on; nobody else may.
 	TrustedProxies []netip.Prefix
 
@@ -95,6 +97,7 @@ type server struct {
 	base       string // path of the issuer, "" or "/…"
 	secure     bool   // the issuer is https
 	sameOrigin *http.CrossOriginProtection
+	limits     limits
 }
 
 // New returns the handler of everything the provider serves in public. It
@@ -128,6 +131,7 @@ func New(opts Options) (http.Handler, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
+	s.limits = newLimits(s.Limits, s.Now)
 	s.Wallets = make([]templates.Wallet, len(opts.Wallets))
 	for i, wallet := range opts.Wallets {
 		if wallet.IconURL == "" {
@@ -139,8 +143,8 @@ func New(opts Options) (http.Handler, error) {
 }
 
 // routes is the whole route table. Each route names who answers its errors:
-// page (people, or JSON for those who ask for it), api (JSON) or oauth (RFC 6749
-// section 5.2); own marks what only our own pages may send, and cors what pages elsewhere may read.
+// page (people, or JSON for those who ask for it), api (JSON), oauth (RFC 6749
+// section 5.2) or client (the same, for clients that authenticate); own marks what only our own pages may send, and cors what pages elsewhere may read.
 func (s *server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	at := func(pattern string, h http.Handler) {
@@ -149,13 +153,13 @@ func (s *server) routes() *http.ServeMux {
 	}
 
 	at("GET /{$}", s.page(s.home))
-	at("GET /authorize", s.page(s.authorize))
-	at("POST /authorize", s.page(s.authorize))
+	at("GET /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
+	at("POST /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
 	at("GET /login/{id}", s.page(s.loginPage))
 	at("GET /login/{id}/cb", s.page(s.callbackPage))
-	at("POST /login/{id}/verify", s.api(s.own(s.verify)))
-	at("POST /login/{id}/paste", s.page(s.own(s.paste)))
-	at("POST /login/{id}/renew", s.page(s.own(s.renew)))
+	at("POST /login/{id}/verify", s.api(s.own(s.limited(s.limits.verify, s.verify))))
+	at("POST /login/{id}/paste", s.page(s.own(s.limited(s.limits.verify, s.paste))))
+	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
 	at("GET /consent/{id}", s.page(s.consentPage))
@@ -165,18 +169,18 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /logout", s.page(s.logout))
 	at("POST /logout", s.page(s.logout))
 
-	at("POST /api/auth/initiate-login", s.backend(s.initiateLogin))
+	at("POST /api/auth/initiate-login", s.backend(s.limited(s.limits.authorize, s.initiateLogin)))
 	at("OPTIONS /api/auth/initiate-login", s.preflight(s.registered, "POST"))
-	at("POST /api/auth/verify-login", s.backend(s.verifyLogin))
+	at("POST /api/auth/verify-login", s.backend(s.limited(s.limits.verify, s.verifyLogin)))
 	at("OPTIONS /api/auth/verify-login", s.preflight(s.registered, "POST"))
 
-	at("POST /token", s.cors(s.registered, s.oauth(s.token)))
+	at("POST /token", s.cors(s.registered, s.client(s.limits.token, s.token)))
 	at("OPTIONS /token", s.preflight(s.registered, "POST"))
-	at("POST /par", s.cors(s.registered, s.oauth(s.push)))
+	at("POST /par", s.cors(s.registered, s.client(s.limits.par, s.push)))
 	at("OPTIONS /par", s.preflight(s.registered, "POST"))
-	at("POST /revoke", s.cors(s.registered, s.oauth(s.revoke)))
+	at("POST /revoke", s.cors(s.registered, s.client(s.limits.token, s.revoke)))
 	at("OPTIONS /revoke", s.preflight(s.registered, "POST"))
-	at("POST /introspect", s.oauth(s.introspect))
+	at("POST /introspect", s.client(s.limits.token, s.introspect))
 	at("GET /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("POST /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("OPTIONS /userinfo", s.preflight(s.registered, "GET, POST"))

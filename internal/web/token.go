@@ -15,7 +15,7 @@ var clientIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 
 // clientForm reads the body of a request that a client makes itself: a form,
 // and nothing from the query, which ends up in logs.
-func clientForm(w http.ResponseWriter, r *http.Request) error {
+func (s *server) clientForm(w http.ResponseWriter, r *http.Request) error {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -31,12 +31,12 @@ func clientForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Form, r.PostForm = form, form
 	entryOf(r).clientID = claimedClient(r)
-	return nil
+	return s.mayAuthenticate(r)
 }
 
 // token is the token endpoint (RFC 6749 section 3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request) error {
-	if err := clientForm(w, r); err != nil {
+	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
 	answer, err := s.Protocol.Token(r.Context(), r)
@@ -48,7 +48,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 
 // push is the pushed authorization request endpoint (RFC 9126).
 func (s *server) push(w http.ResponseWriter, r *http.Request) error {
-	if err := clientForm(w, r); err != nil {
+	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
 	answer, err := s.Protocol.Push(r.Context(), r)
@@ -60,7 +60,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) error {
 
 // revoke is RFC 7009: an empty answer for every token, known or not.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
-	if err := clientForm(w, r); err != nil {
+	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
 	if err := s.Protocol.Revoke(r.Context(), r); err != nil {
@@ -72,7 +72,7 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request) error {
 
 // introspect is RFC 7662.
 func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
-	if err := clientForm(w, r); err != nil {
+	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
 	answer, err := s.Protocol.Introspect(r.Context(), r)

@@ -1,0 +1,164 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"near-idp/internal/idp"
+	"near-idp/internal/oauth"
+)
+
+func from(addr string) edit {
+	return func(r *http.Request) { r.RemoteAddr = addr }
+}
+
+func badClient() error { return &oauth.Error{Status: 401, Code: "invalid_client", Description: "no"} }
+
+// limitedSite has a clock that can be turned.
+func limitedSite(t *testing.T, l Limits) (*site, *time.Time) {
+	now := testNow
+	s := newSite(t, func(o *Options) { o.Limits, o.Now = l, func() time.Time { return now } })
+	return s, &now
+}
+
+func attempt(s *site, id, addr string) *httptest.ResponseRecorder {
+	return s.send("POST", "/token", "grant_type=authorization_code&client_id="+id, asForm, from(addr))
+}
+
+// C06: of 200 bad attempts most are answered 429, and waiting as long as it says helps.
+func TestFailedClientAuthenticationIsThrottled(t *testing.T) {
+	t.Parallel()
+	s, now := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}})
+	s.tokenErr = badClient()
+	status := map[int]int{}
+	var last *httptest.ResponseRecorder
+	for i := range 200 {
+		last = attempt(s, fmt.Sprint("guess", i), "192.0.2.1:5000")
+		status[last.Code]++
+	}
+	if status[401] != 60 || status[429] != 140 {
+		t.Errorf("%v", status)
+	}
+	wait, err := strconv.Atoi(last.Header().Get("Retry-After"))
+	if err != nil || wait < 1 || wait > 60 || last.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", last.Header())
+	}
+	if body := last.Body.String(); !strings.Contains(body, `"error":"temporarily_unavailable"`) {
+		t.Error(body)
+	}
+	// Even the right secret has to wait, and another sender does not.
+	s.tokenErr = nil
+	if w := attempt(s, "app", "192.0.2.1:6000"); w.Code != 429 {
+		t.Errorf("at once: %d", w.Code)
+	}
+	if w := attempt(s, "app", "192.0.2.2:6000"); w.Code != 200 {
+		t.Errorf("another sender: %d", w.Code)
+	}
+	*now = now.Add(time.Duration(wait) * time.Second)
+	if w := attempt(s, "app", "192.0.2.1:6000"); w.Code != 200 {
+		t.Errorf("after waiting: %d", w.Code)
+	}
+	// All endpoints that clients authenticate at count together.
+	s.tokenErr = badClient()
+	for range 60 {
+		attempt(s, "app", "192.0.2.9:1")
+	}
+	for _, path := range []string{"/token", "/par"} {
+		if w := s.send("POST", path, "client_id=app", asForm, from("192.0.2.9:1")); w.Code != 429 {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// C06: guesses at one client from everywhere are throttled, without locking out
+// the place where the client really is.
+func TestOneClientIsGuessedFromManyAddresses(t *testing.T) {
+	t.Parallel()
+	s, _ := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}})
+	if w := attempt(s, "app", "192.0.2.7:1"); w.Code != 200 {
+		t.Fatal(w.Code)
+	}
+	s.tokenErr = badClient()
+	status := map[int]int{}
+	for i := range 200 {
+		status[attempt(s, "app", fmt.Sprintf("198.51.100.%d:1", i)).Code]++
+	}
+	if status[401] != 60 || status[429] != 140 {
+		t.Errorf("%v", status)
+	}
+	s.tokenErr = nil
+	if w := attempt(s, "app", "192.0.2.7:1"); w.Code != 200 {
+		t.Errorf("the client itself is locked out: %d", w.Code)
+	}
+	if w := attempt(s, "other", "198.51.100.1:1"); w.Code != 200 {
+		t.Errorf("another client: %d", w.Code)
+	}
+}
+
+// C06, H02: each sender is counted by the address that the connection or a trusted
+// proxy shows, and not by the one that it claims.
+func TestSendersAreLimitedEachAlone(t *testing.T) {
+	t.Parallel()
+	three := idp.Rate{N: 3, Per: time.Minute}
+	s, _ := limitedSite(t, Limits{Authorize: three, Verify: three, Token: three, PAR: three})
+	forwarded := func(v string) edit { return header("X-Forwarded-For", v) }
+	until := func(method, path, body string, edits ...edit) (n int) {
+		for n = range 10 {
+			if w := s.send(method, path, body, edits...); w.Code == 429 {
+				if w.Header().Get("Retry-After") == "" {
+					t.Errorf("%s: no Retry-After", path)
+				}
+				return n
+			}
+		}
+		return 10
+	}
+	query := "/authorize?client_id=app"
+	for name, got := range map[string]int{
+		"authorize":             until("GET", query, "", from("192.0.2.1:1")),
+		"authorize by POST":     until("POST", "/authorize", "client_id=app", asForm, from("192.0.2.11:1")),
+		"initiate":              until("POST", "/api/auth/initiate-login", "", from("192.0.2.12:1")),
+		"verify":                until("POST", "/login/"+testID+"/verify", "{}", asJSON, withCookie, from("192.0.2.2:1")),
+		"paste":                 until("POST", "/login/"+testID+"/paste", "output=x", asForm, withCookie, from("192.0.2.3:1")),
+		"verify-login":          until("POST", "/api/auth/verify-login", "{}", asJSON, from("192.0.2.4:1")),
+		"token":                 until("POST", "/token", "client_id=app", asForm, from("192.0.2.5:1")),
+		"par":                   until("POST", "/par", "client_id=app", asForm, from("192.0.2.6:1")),
+		"behind a proxy":        until("GET", query, "", from("10.0.0.1:1"), forwarded("203.0.113.1")),
+		"another one behind it": until("GET", query, "", from("10.0.0.1:1"), forwarded("203.0.113.2")),
+		"one /64":               until("GET", query, "", from("[2001:db8:1:1::1]:1")),
+	} {
+		if got != 3 {
+			t.Errorf("%s: limited after %d", name, got)
+		}
+	}
+	if w := s.send("GET", query, "", from("192.0.2.1:1"), forwarded("203.0.113.99")); w.Code != 429 {
+		t.Errorf("a made-up address: %d", w.Code)
+	}
+	if w := s.send("GET", query, "", from("[2001:db8:1:1:ffff::2]:1")); w.Code != 429 {
+		t.Errorf("another address of the same /64: %d", w.Code)
+	}
+	if w := s.send("GET", query, "", from("192.0.2.1:1"), wantJSON); w.Code != 429 || !strings.Contains(w.Body.String(), `"error":"rate_limited"`) {
+		t.Errorf("as JSON: %d %s", w.Code, w.Body)
+	}
+}
+
+// C06: senders beyond counting cost no more memory.
+func TestLimitersForget(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(idp.Rate{N: 1, Per: time.Hour}, func() time.Time { return testNow })
+	l.take("busy")
+	for i := range 3 * maxSenders {
+		l.take(strconv.Itoa(i))
+		if i%1000 == 0 && l.take("busy") == 0 {
+			t.Fatal("a sender that keeps asking was forgotten")
+		}
+	}
+	if n := len(l.young) + len(l.old); n > 2*maxSenders {
+		t.Errorf("%d senders are remembered", n)
+	}
+}
