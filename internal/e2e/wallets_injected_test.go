@@ -68,15 +68,7 @@ func TestHOTSignsOnMainnet(t *testing.T) {
 	b := newProfile(t, s.serve())
 	b.signer = neartest.NewWallet("hot-user.near")
 	b.chain.AddKey(b.signer.AccountID, b.signer.PublicKey(), neartest.FullAccess)
-	b.first.installs("hot")
-	q := b.first.begin()
-	b.first.choose("hot")
-	b.signedIn(q)
-	b.signedOnce()
-	b.first.begin()
-	b.refuses()
-	b.first.choose("hot")
-	b.first.shows("rejected")
+	extensionRejects("hot", "rejected")(b)
 }
 
 // refuses makes the person say no to injected wallets from now on.
@@ -155,6 +147,7 @@ func extensionRejects(id, panel string) func(b *profile) {
 		b.first.shows("choose")
 		b.first.choose(id)
 		b.signedIn(q)
+		b.signedOnce()
 	}
 }
 
