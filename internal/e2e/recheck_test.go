@@ -16,8 +16,10 @@ const scopeOffline = "openid profile offline_access"
 func TestRefreshAfterTheKeyIsLostOnChain(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(s *site){
-		"deleted":      func(s *site) { s.chain.RemoveKey(s.alice.AccountID, s.alice.PublicKey()) },
-		"demoted":      func(s *site) { s.chain.AddKey(s.alice.AccountID, s.alice.PublicKey(), neartest.FunctionCall("app.testnet")) },
+		"deleted": func(s *site) { s.chain.RemoveKey(s.alice.AccountID, s.alice.PublicKey()) },
+		"demoted": func(s *site) {
+			s.chain.AddKey(s.alice.AccountID, s.alice.PublicKey(), neartest.FunctionCall("app.testnet"))
+		},
 		"account gone": func(s *site) { s.chain.DeleteAccount(s.alice.AccountID) },
 	} {
 		t.Run(name, func(t *testing.T) {
