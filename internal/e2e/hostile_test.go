@@ -49,7 +49,7 @@ func newVictim(p *process) *victim {
 func (a *victim) paths() []string {
 	login, ended := a.login.path(), a.ended.path()
 	return []string{
-		"/", "/authorize", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
+		"/", "/authorize", "/logout", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
 		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/consent/" + a.login.LoginID, "/consent/" + a.ended.LoginID,
 		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/revoke", "/introspect", "/userinfo", "/jwks",
 		"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/static/style.css", "/static/icons/hot.svg",
@@ -105,11 +105,12 @@ func (a *victim) spoilt() (shots []shot) {
 	forms := map[string]url.Values{
 		"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code),
 		"/revoke": shown("rs256", "nrt_"+strings.Repeat("A", 70)), "/introspect": shown("rs256", a.tokens.text("access_token")),
+		"/logout": {"client_id": {"rs256"}, "post_logout_redirect_uri": {afterLogout}, "state": {"s"}},
 	}
 	for path, form := range forms {
 		for name := range form {
 			for _, value := range append(values, strings.Repeat(form.Get(name)+" ", 3)) {
-				changed := url.Values{"request": {value}, "prompt": {value}, "max_age": {value}, "claims": {value}}
+				changed := url.Values{"request": {value}, "prompt": {value}, "max_age": {value}, "claims": {value}, "id_token_hint": {value}}
 				if value != "" && value[0] == 'a' {
 					changed = url.Values{}
 				}
@@ -118,7 +119,7 @@ func (a *victim) spoilt() (shots []shot) {
 				}
 				changed[name] = []string{value}
 				shots = append(shots, shot{"POST", path, changed.Encode(), []string{"Content-Type", typeForm}})
-				if path == "/authorize" {
+				if path == "/authorize" || path == "/logout" {
 					shots = append(shots, shot{method: "GET", path: path + "?" + changed.Encode()})
 				}
 			}

@@ -65,6 +65,7 @@ func (f *interrupted) attempts() map[string]func() (reply, error) {
 		"refresh":            attempt("POST", "/token", refresh("eddsa", f.tokens.text("refresh_token")).Encode(), form),
 		"revoke":             attempt("POST", "/revoke", shown("eddsa", f.tokens.text("access_token")).Encode(), form),
 		"introspect":         attempt("POST", "/introspect", shown("eddsa", f.tokens.text("access_token")).Encode(), form),
+		"logout page":        attempt("GET", "/logout?id_token_hint="+f.tokens.text("id_token"), "", page),
 		"userinfo":           attempt("GET", "/userinfo", "", []string{"Authorization", "Bearer " + f.tokens.text("access_token")}),
 	}
 }
