@@ -38,7 +38,7 @@ func checkClients(cfg *config.Config) error {
 	var problems []error
 	for i, c := range cfg.Clients {
 		_, err := clientDefaults(cfg).Validate(c.Client)
-		if !c.Public() {
+		if c.UsesSecret() {
 			_, bad := clients.HashSecret(c.Secret)
 			err = errors.Join(err, bad)
 		}
