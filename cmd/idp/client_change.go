@@ -25,6 +25,8 @@ type metadataFlags struct {
 	alg          *string
 	firstParty   *bool
 	noPKCE       *bool
+	device       *bool
+	matchNumber  *bool
 }
 
 func (o *options) metadataFlags() *metadataFlags {
@@ -36,6 +38,8 @@ func (o *options) metadataFlags() *metadataFlags {
 	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
 	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
+	m.device = o.Bool("device", false, "it may sign people in on devices without a browser, by a code that it shows (RFC 8628)")
+	m.matchNumber = o.Bool("match-number", false, "its devices show the number of idp_match_number, which people must then pick; implies --device")
 	m.noPKCE = o.Bool("danger-no-require-pkce", false, "accept requests without PKCE, for software that has none: a stolen code can then be used by whoever injects it")
 	return m
 }
@@ -74,8 +78,31 @@ func (m *metadataFlags) apply(c *idp.Client) {
 		case "danger-no-require-pkce":
 			required := !*m.noPKCE
 			c.RequirePKCE = &required
+		case "match-number":
+			c.DeviceMatchNumber = *m.matchNumber
 		}
 	})
+	m.applyDevice(c)
+}
+
+// applyDevice adds or removes the device grant. A client that has no redirect URI
+// can use no other.
+func (m *metadataFlags) applyDevice(c *idp.Client) {
+	switch given := m.options.given; {
+	case *m.device || *m.matchNumber:
+		if len(c.GrantTypes) == 0 {
+			if len(c.RedirectURIs) > 0 {
+				c.GrantTypes = []string{idp.GrantAuthorizationCode}
+			}
+			c.GrantTypes = append(c.GrantTypes, idp.GrantRefreshToken)
+		}
+		if !slices.Contains(c.GrantTypes, idp.GrantDeviceCode) {
+			c.GrantTypes = append(slices.Clone(c.GrantTypes), idp.GrantDeviceCode)
+		}
+	case given("device"):
+		c.GrantTypes = slices.DeleteFunc(slices.Clone(c.GrantTypes), func(grant string) bool { return grant == idp.GrantDeviceCode })
+		c.DeviceMatchNumber = false
+	}
 }
 
 func runClientCreate(ctx context.Context, args []string) error {
@@ -87,6 +114,7 @@ Without --id the id is made from the name.
 Examples:
   idp client create Grafana --redirect-uri https://grafana.example.com/login/generic_oauth
   idp client create "My App" --id app --public --redirect-uri https://app.example.com/callback
+  idp client create "My CLI" --public --device
   idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
   idp client create Demo --dev --redirect-uri http://localhost:3000/callback -o json`)
 	m := o.metadataFlags()
@@ -158,7 +186,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc([]string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce"}, o.given) {
+	if !slices.ContainsFunc([]string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}, o.given) {
 		return usage(o.Name(), "say what to change")
 	}
 	r, err := t.open(ctx)

@@ -16,10 +16,12 @@ import (
 const maxName = 100 // characters
 
 var (
-	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
+	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode}
 	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone}
 	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
+
+	defaultGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
 )
 
 const (
@@ -62,7 +64,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	if c.TokenEndpointAuthMethod != "" {
 		known("token_endpoint_auth_method", []string{c.TokenEndpointAuthMethod}, knownAuth)
 	}
-	c.GrantTypes = orDefault(c.GrantTypes, knownGrants)
+	c.GrantTypes = orDefault(c.GrantTypes, defaultGrants)
 	known("grant_types", c.GrantTypes, knownGrants)
 	c.ResponseTypes = orDefault(c.ResponseTypes, []string{"code"})
 	known("response_types", c.ResponseTypes, []string{"code"})
@@ -103,7 +105,9 @@ func checkTogether(c idp.Client) error {
 	}
 	code := slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode)
 	refresh := slices.Contains(c.GrantTypes, idp.GrantRefreshToken)
-	add(!code, "grant_types lacks authorization_code, the only grant that signs a user in: add it")
+	device := slices.Contains(c.GrantTypes, idp.GrantDeviceCode)
+	add(!code && !device, "grant_types lacks authorization_code and "+idp.GrantDeviceCode+", the grants that sign a user in: add one of them")
+	add(c.DeviceMatchNumber && !device, "device_match_number is true but grant_types lacks "+idp.GrantDeviceCode+": add the one or remove the other")
 	add(code && len(c.RedirectURIs) == 0, "redirect_uris is empty: give at least one, for example https://app.example.com/callback")
 	add(len(c.RedirectURIs) > maxRedirectURIs, fmt.Sprintf("redirect_uris has %d entries: at most %d are allowed", len(c.RedirectURIs), maxRedirectURIs))
 	add(len(c.PostLogoutRedirectURIs) > maxRedirectURIs, fmt.Sprintf("post_logout_redirect_uris has %d entries: at most %d are allowed", len(c.PostLogoutRedirectURIs), maxRedirectURIs))

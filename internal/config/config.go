@@ -174,11 +174,11 @@ type Session struct {
 type RateLimits struct {
 	// Authorize counts authorization requests. Default 600/m.
 	Authorize idp.Rate `yaml:"authorize"`
-	// Verify counts answers of wallets. Default 300/m.
+	// Verify counts answers of wallets, and codes of devices. Default 300/m.
 	Verify idp.Rate `yaml:"verify"`
 	// Token counts requests to the token, revocation and introspection endpoints. Default 6000/m.
 	Token idp.Rate `yaml:"token"`
-	// PAR counts pushed authorization requests. Default 1200/m.
+	// PAR counts pushed authorization requests, and those of devices. Default 1200/m.
 	PAR idp.Rate `yaml:"par"`
 	// TokenFailures counts failed client authentications, by sender and by
 	// client_id. Default 60/m.

@@ -12,6 +12,7 @@ import (
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code"
 
 	AuthSecretBasic = "client_secret_basic"
 	AuthSecretPost  = "client_secret_post"
@@ -32,7 +33,7 @@ const (
 
 // A Client is a registered relying party. Fields carry the names of RFC 7591
 // and OpenID Connect Dynamic Client Registration; those of our own are first_party,
-// require_pkce and lifetimes. The zero value of each field means its documented default, which
+// require_pkce, device_match_number and lifetimes. The zero value of each field means its documented default, which
 // the registry fills in, so that a Client read from it is complete.
 type Client struct {
 	ID   string `json:"client_id" yaml:"client_id"`
@@ -64,6 +65,9 @@ type Client struct {
 	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty" yaml:"id_token_signed_response_alg,omitempty"`
 	// RequirePKCE is true unless set to false. Public clients always need PKCE.
 	RequirePKCE *bool `json:"require_pkce,omitempty" yaml:"require_pkce,omitempty"`
+	// DeviceMatchNumber says that its devices show the number of idp_match_number, which the
+	// person must then pick on the page (see Device).
+	DeviceMatchNumber bool `json:"device_match_number,omitempty" yaml:"device_match_number,omitempty"`
 	// FirstParty marks an application of the operator's own.
 	FirstParty bool      `json:"first_party,omitempty" yaml:"first_party,omitempty"`
 	Lifetimes  Lifetimes `json:"lifetimes,omitzero" yaml:"lifetimes,omitempty"`

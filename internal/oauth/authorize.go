@@ -126,6 +126,9 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 // is who signs in, and fresh that they have just signed. It fails with
 // idp.ErrConflict if the request's hints name another account.
 func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error) {
+	if DeviceOf(l) != "" {
+		return p.issueDevice(ctx, l)
+	}
 	form, rp, err := p.restore(ctx, l)
 	if err != nil {
 		return nil, err

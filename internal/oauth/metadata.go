@@ -13,6 +13,7 @@ type metadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`
 	UserInfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
@@ -52,6 +53,7 @@ func (p *Provider) describe() metadata {
 		Issuer:                p.Issuer,
 		AuthorizationEndpoint: p.Issuer + "/authorize",
 		TokenEndpoint:         p.Issuer + "/token",
+		DeviceEndpoint:        p.Issuer + "/device_authorization",
 		UserInfoEndpoint:      p.Issuer + "/userinfo",
 		RevocationEndpoint:    p.Issuer + "/revoke",
 		IntrospectionEndpoint: p.Issuer + "/introspect",
@@ -61,7 +63,7 @@ func (p *Provider) describe() metadata {
 		Scopes:                p.Scopes,
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         []string{"query"},
-		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
+		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           p.Keys.Algs(),
 		AuthMethods:           slices.Concat(confidential, []string{idp.AuthNone}),

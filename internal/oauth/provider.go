@@ -61,6 +61,17 @@ type Store interface {
 	RevokeGrant(ctx context.Context, id, clientID string) error
 	// EndSessions ends sessions and what was granted in them, and has clients told of it.
 	EndSessions(ctx context.Context, offline bool, sids ...string) (int, error)
+	DeviceStore
+}
+
+// A DeviceStore keeps the requests of devices; each method is one statement.
+type DeviceStore interface {
+	CreateDevice(ctx context.Context, d *idp.Device, most int) (bool, error)
+	Device(ctx context.Context, id string) (*idp.Device, error)
+	DeviceByUserCode(ctx context.Context, code, network string, most int, window time.Duration) (*idp.Device, error)
+	AllowDevice(ctx context.Context, id, login, grantID string, within time.Duration) error
+	DenyDevice(ctx context.Context, id, login string) error
+	RedeemDevice(ctx context.Context, hash []byte, clientID string, lifetimes idp.Lifetimes) (idp.DeviceState, string, error)
 }
 
 // Options configures New. All fields but Outbound and Now are required.
@@ -156,7 +167,7 @@ func (p *Provider) config() *fosite.Config {
 	// The code handler comes first: it claims the row that the others read.
 	cfg.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, oidc, challenge}
 	cfg.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
-		code, challenge, oidc, refresh, &openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: id, Config: cfg},
+		code, challenge, oidc, refresh, deviceHandler{p, tokens}, &openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: id, Config: cfg},
 	}
 	return cfg
 }

@@ -72,12 +72,14 @@ func sessionState(f *flow, idToken string) string {
 // checkToken refuses what could only fail, before a code or token is spent.
 func checkToken(c *idp.Client, form url.Values) *Error {
 	grant := form.Get("grant_type")
-	need := map[string]string{idp.GrantAuthorizationCode: "code", idp.GrantRefreshToken: "refresh_token"}
+	need := map[string]string{
+		idp.GrantAuthorizationCode: "code", idp.GrantRefreshToken: "refresh_token", idp.GrantDeviceCode: paramDeviceCode,
+	}
 	switch parameter, known := need[grant]; {
 	case grant == "":
 		return bad(invalidRequest, "The parameter grant_type is missing.")
 	case !known:
-		return bad(unsupportedGrantType, "The supported grant types are authorization_code and refresh_token.")
+		return bad(unsupportedGrantType, "This grant type is not supported; the metadata of this provider lists those that are.")
 	case !slices.Contains(c.GrantTypes, grant):
 		return bad(unauthorizedClient, "This client may not use this grant type.")
 	case form.Get(parameter) == "":

@@ -26,6 +26,10 @@ var sweeps = []string{
 		SELECT client_id, jti FROM client_assertions WHERE expires_at < now() - interval '1 minute' LIMIT $1)`,
 	`DELETE FROM pushed_requests WHERE hash IN (
 		SELECT hash FROM pushed_requests WHERE expires_at < now() - interval '1 minute' LIMIT $1)`,
+	`DELETE FROM device_requests WHERE id IN (
+		SELECT id FROM device_requests WHERE expires_at < now() - interval '15 minutes' LIMIT $1)`,
+	`DELETE FROM device_guesses WHERE network IN (
+		SELECT network FROM device_guesses WHERE expires_at < now() LIMIT $1)`,
 }
 
 // Sweep deletes what expired and returns how many rows went. It does so in

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/oauth"
 )
 
 // authorizeURL is a login's authorization request, to be made once more; prompt replaces
@@ -14,6 +15,9 @@ func (s *server) authorizeURL(l *idp.Login, prompt string) string {
 	params, err := url.ParseQuery(l.Params)
 	if err != nil || l.ClientID == "" {
 		return ""
+	}
+	if oauth.DeviceOf(l) != "" {
+		return s.base + "/device"
 	}
 	if prompt != "" {
 		params.Set("prompt", prompt)

@@ -8,6 +8,7 @@ import (
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
+	"near-idp/internal/oauth"
 	"near-idp/web/templates"
 )
 
@@ -65,6 +66,9 @@ func (s *server) consentPage(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/continue/"+l.ID)
 		return nil
 	}
+	if oauth.DeviceOf(l) != "" {
+		return s.deviceConsent(w, r, l)
+	}
 	view, err := s.consentView(r, l)
 	if err != nil {
 		return err
@@ -109,6 +113,13 @@ func (s *server) decideConsent(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.findInBrowser(r)
 	if err != nil {
 		return err
+	}
+	if oauth.DeviceOf(l) != "" {
+		if !login.AwaitsConsent(l) {
+			redirect(w, s.base+"/continue/"+l.ID)
+			return nil
+		}
+		return s.decideDevice(w, r, l, form.Get("decision"), form.Get("number"))
 	}
 	switch form.Get("decision") {
 	case "allow":

@@ -40,6 +40,10 @@ func TestCORS(t *testing.T) {
 		{"GET", "/login/" + testID, testOrigin, 200, ""},
 		{"GET", "/login/" + testID + "/cb", testOrigin, 200, ""},
 		{"OPTIONS", "/authorize", testOrigin, 405, ""},
+		{"GET", "/device", testOrigin, 200, ""},
+		{"GET", "/consent/" + testID, testOrigin, 303, ""},
+		{"OPTIONS", "/device", testOrigin, 405, ""},
+		{"POST", "/device_authorization", testOrigin, 200, ""},
 		{"OPTIONS", "/login/" + testID + "/verify", testOrigin, 405, ""},
 		{"POST", "/login/" + testID + "/verify", testOrigin, 403, ""},
 	} {

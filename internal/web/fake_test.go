@@ -243,3 +243,36 @@ func (f *fakeBackend) EndSession(context.Context, url.Values) (*oauth.LogoutRequ
 }
 
 func (f *fakeBackend) ConsentRequired(*oauth.Request) error { return nil }
+
+var testDevice = &idp.Device{
+	ID: "DEVICE1", ClientID: "app", UserCode: "BCDFGHJK", Scopes: []string{"openid"}, Match: 42, Choices: []int{17, 42, 93},
+	Sender: idp.Sender{Address: "198.51.100.7", Network: "198.51.100.7", Agent: "cli/1.0 <b>"}, CreatedAt: testNow, ExpiresAt: testNow.Add(10 * time.Minute),
+}
+
+// forDevice makes the login one for testDevice.
+func (f *fakeBackend) forDevice() { f.login.Params = "client_id=app&_device=" + testDevice.ID }
+
+func (f *fakeBackend) AuthorizeDevice(context.Context, *http.Request, idp.Sender) (*oauth.DeviceResponse, error) {
+	return &oauth.DeviceResponse{DeviceCode: "D3VICE", UserCode: "BCDF-GHJK"}, f.tokenErr
+}
+
+func (f *fakeBackend) FindDevice(_ context.Context, typed string, _ idp.Sender) (*idp.Device, error) {
+	if code, _ := oauth.ParseUserCode(typed); code != testDevice.UserCode {
+		return nil, idp.ErrNotFound
+	}
+	return testDevice, nil
+}
+
+func (f *fakeBackend) RequestFor(context.Context, *idp.Device) (*oauth.Request, error) {
+	return &oauth.Request{Client: testClient, Params: "client_id=app&_device=" + testDevice.ID}, nil
+}
+
+func (f *fakeBackend) Device(context.Context, *idp.Login) (*idp.Device, error) {
+	return testDevice, nil
+}
+
+func (f *fakeBackend) AllowDevice(context.Context, *idp.Login, *idp.Device, int) (bool, error) {
+	return true, nil
+}
+
+func (f *fakeBackend) DenyDevice(context.Context, *idp.Login) error { return nil }

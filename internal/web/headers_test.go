@@ -56,6 +56,19 @@ var pages = []struct {
 	{name: "redeemed", method: "GET", path: "/continue/" + testID, status: 409, change: func(s *site) {
 		s.login.ConsumedAt, s.login.CodeHash, s.respErr = testNow, []byte("hash"), idp.ErrUsed
 	}},
+	{name: "device", method: "GET", path: "/device?user_code=bcdfghjk", status: 200},
+	{name: "user code", method: "POST", path: "/device", body: "user_code=bcdf+ghjk", status: 303, edits: []edit{asForm}},
+	{name: "wrong user code", method: "POST", path: "/device", body: "user_code=%3Cscript%3E", status: 404, edits: []edit{asForm}},
+	{name: "device asks", method: "GET", path: "/device/" + testID, status: 200, change: func(s *site) { s.forDevice() }},
+	{name: "no device asks", method: "GET", path: "/device/" + testID, status: 404},
+	{name: "device consent", method: "GET", path: "/consent/" + testID, status: 200, change: func(s *site) {
+		s.forDevice()
+		s.login.ConsumedAt, s.login.Proof = testNow, &idp.Proof{AccountID: "alice.testnet"}
+	}},
+	{name: "device end", method: "GET", path: "/continue/" + testID, status: 200, change: func(s *site) {
+		s.forDevice()
+		s.login.ConsumedAt, s.login.CodeHash = testNow, []byte("hash")
+	}},
 	{name: "outage", method: "GET", path: "/login/" + testID, status: 503, change: func(s *site) { s.findErr = idp.ErrUnavailable }},
 	{name: "defect", method: "GET", path: "/login/" + testID, status: 500, change: func(s *site) { s.findErr = errors.New("boom") }},
 	{name: "panic", method: "GET", path: "/authorize", status: 500, change: func(s *site) { s.panics = true }},
@@ -122,7 +135,7 @@ func TestAPIsAreNeverStoredNorFramed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, tt := range []struct{ method, path, body string }{
-		{"POST", "/token", "grant_type=x"}, {"POST", "/revoke", "token=x"}, {"POST", "/introspect", "token=x"}, {"GET", "/userinfo", ""}, {"POST", "/api/auth/initiate-login", ""},
+		{"POST", "/token", "grant_type=x"}, {"POST", "/device_authorization", "client_id=app"}, {"POST", "/revoke", "token=x"}, {"POST", "/introspect", "token=x"}, {"GET", "/userinfo", ""}, {"POST", "/api/auth/initiate-login", ""},
 		{"POST", "/login/" + testID + "/verify", "{}"}, {"GET", "/readyz", ""}, {"GET", "/healthz", ""},
 	} {
 		w := s.send(tt.method, tt.path, tt.body, asForm)

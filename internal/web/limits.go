@@ -17,9 +17,9 @@ import (
 // Each replica counts for itself. A zero Rate does not limit.
 type Limits struct {
 	Authorize idp.Rate // authorization requests, and challenges by the API
-	Verify    idp.Rate // answers of wallets, renewals and decisions
+	Verify    idp.Rate // answers of wallets, renewals and decisions, and user codes
 	Token     idp.Rate // requests that clients make themselves, pushed ones aside
-	PAR       idp.Rate // pushed authorization requests
+	PAR       idp.Rate // pushed authorization requests, and those of devices
 	// TokenFailures are failed client authentications of one sender, and of one
 	// client_id from senders that have not authenticated as it before.
 	TokenFailures idp.Rate

@@ -8,6 +8,7 @@ import (
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
+	"near-idp/internal/oauth"
 	"near-idp/web/templates"
 )
 
@@ -142,10 +143,14 @@ func (s *server) renew(w http.ResponseWriter, r *http.Request) error {
 
 // cancel ends the login by the person's wish; the client is told access_denied.
 func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.findInBrowser(r); err != nil {
+	l, err := s.findInBrowser(r)
+	if err != nil {
 		return err
 	}
-	l, err := s.Logins.Deny(r.Context(), r.PathValue("id"), s.browser(r))
+	if oauth.DeviceOf(l) != "" {
+		return s.refuseDevice(w, r, l)
+	}
+	l, err = s.Logins.Deny(r.Context(), r.PathValue("id"), s.browser(r))
 	if err != nil {
 		return err
 	}
@@ -170,6 +175,9 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if l.ClientID == "" {
 		return render(w, r, http.StatusOK, templates.MessagePage(s.endedHere(r, l)))
+	}
+	if oauth.DeviceOf(l) != "" {
+		return s.deviceEnd(w, r, l)
 	}
 	response, err := s.Protocol.Response(r.Context(), l)
 	if err != nil {

@@ -99,6 +99,8 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true,
 			PostLogoutRedirectURIs: []string{afterLogout}, BackchannelLogoutURI: appOrigin + "/bcl"},
 		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
+		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true},
+		{ID: "cli", Name: "Command Line", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, DeviceMatchNumber: true},
 		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool), FirstParty: true},
 	} {
 		_, _, err := service.Create(ctx, c, "")
@@ -243,8 +245,13 @@ func (b *browser) begin(change ...string) challenge {
 	if r.status != http.StatusSeeOther || !strings.HasPrefix(path, "/login/") {
 		b.t.Fatalf("authorize: %d to %q: %s", r.status, path, r.body)
 	}
-	c := challenge{path: path}
-	r = b.send("GET", path, "", "Accept", "application/json")
+	return b.challengeOf(strings.TrimPrefix(path, "/login/"))
+}
+
+func (b *browser) challengeOf(id string) challenge {
+	b.t.Helper()
+	c := challenge{path: "/login/" + id}
+	r := b.send("GET", c.path, "", "Accept", "application/json")
 	if r.status != http.StatusOK {
 		b.t.Fatalf("challenge: %d %s", r.status, r.body)
 	}

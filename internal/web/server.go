@@ -53,6 +53,12 @@ type Protocol interface {
 	Revoke(ctx context.Context, r *http.Request) error
 	Introspect(ctx context.Context, r *http.Request) (*oauth.Introspection, error)
 	EndSession(ctx context.Context, form url.Values) (*oauth.LogoutRequest, error)
+	AuthorizeDevice(ctx context.Context, r *http.Request, from idp.Sender) (*oauth.DeviceResponse, error)
+	FindDevice(ctx context.Context, typed string, from idp.Sender) (*idp.Device, error)
+	RequestFor(ctx context.Context, d *idp.Device) (*oauth.Request, error)
+	Device(ctx context.Context, l *idp.Login) (*idp.Device, error)
+	AllowDevice(ctx context.Context, l *idp.Login, d *idp.Device, number int) (allowed bool, err error)
+	DenyDevice(ctx context.Context, l *idp.Login) error
 	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
 	Metadata() []byte
 	JWKS() []byte
@@ -165,6 +171,9 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /consent/{id}", s.page(s.consentPage))
 	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))
+	at("GET /device", s.page(s.devicePage))
+	at("POST /device", s.page(s.own(s.limited(s.limits.verify, s.enterUserCode))))
+	at("GET /device/{id}", s.page(s.deviceLoginPage))
 
 	at("GET /logout", s.page(s.logout))
 	at("POST /logout", s.page(s.logout))
@@ -176,6 +185,7 @@ func (s *server) routes() *http.ServeMux {
 
 	at("POST /token", s.cors(s.registered, s.client(s.limits.token, s.token)))
 	at("OPTIONS /token", s.preflight(s.registered, "POST"))
+	at("POST /device_authorization", s.client(s.limits.par, s.authorizeDevice))
 	at("POST /par", s.cors(s.registered, s.client(s.limits.par, s.push)))
 	at("OPTIONS /par", s.preflight(s.registered, "POST"))
 	at("POST /revoke", s.cors(s.registered, s.client(s.limits.token, s.revoke)))

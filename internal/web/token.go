@@ -20,7 +20,7 @@ func (s *server) clientForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "grant_type", "token"} {
+	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "device_code", "grant_type", "token"} {
 		if query.Has(name) {
 			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: "Send " + name + " in the body, not in the URL."}
 		}

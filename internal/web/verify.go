@@ -6,6 +6,7 @@ import (
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
+	"near-idp/internal/oauth"
 	"near-idp/web/templates"
 )
 
@@ -65,6 +66,9 @@ func (s *server) destination(r *http.Request, l *idp.Login) (to, code string, er
 	}
 	if login.AwaitsConsent(l) {
 		return s.url("/consent/" + l.ID), "", nil
+	}
+	if oauth.DeviceOf(l) != "" {
+		return s.url("/continue/" + l.ID), "", nil
 	}
 	response, err := s.Protocol.Response(r.Context(), l)
 	return response.RedirectTo, response.Code, err

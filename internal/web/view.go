@@ -11,6 +11,7 @@ import (
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
+	"near-idp/internal/oauth"
 	"near-idp/web/templates"
 )
 
@@ -39,6 +40,9 @@ func (s *server) application(ctx context.Context, l *idp.Login) (application, er
 	}
 	if err != nil {
 		return application{}, err
+	}
+	if oauth.DeviceOf(l) != "" {
+		return application{name: c.DisplayName(), host: oauth.OnAnotherDevice}, nil
 	}
 	uri := params.Get("redirect_uri")
 	if uri == "" && len(c.RedirectURIs) > 0 {
