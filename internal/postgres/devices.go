@@ -138,9 +138,9 @@ const redeemDevice = `
 		RETURNING d.grant_id, d.client_id, d.sid, d.scopes, d.audience, old.state
 	), granted AS (
 		INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
-		                    scopes, audience, expires_at, max_expires_at)
+		                    scopes, audience, key_checked_at, expires_at, max_expires_at)
 		SELECT d.grant_id, d.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-		       d.scopes, d.audience, now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN least($3::interval, $4) ELSE $5 END,
+		       d.scopes, d.audience, s.auth_time, now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN least($3::interval, $4) ELSE $5 END,
 		       now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN $4 ELSE $5::interval END
 		FROM polled d
 		JOIN sessions s ON s.sid = d.sid AND s.ended_at IS NULL
