@@ -24,6 +24,7 @@ type Request struct {
 
 	pushed   []byte // hash of the handle of a pushed request
 	redirect string
+	mode     string // response_mode
 	prompt   prompt
 	maxAge   time.Duration // negative: any
 	account  string        // that a hint asks for; "" for any
@@ -72,15 +73,8 @@ func requestOf(rp *relyingParty, keep url.Values) *Request {
 	return &Request{
 		Client: rp.Client, Params: keep.Encode(), State: keep.Get(paramState),
 		RedirectHost: redirectHost(rp.redirect), LoginHint: keep.Get(paramLoginHint),
-		redirect: rp.redirect, prompt: promptOf(keep), maxAge: maxAgeOf(keep), account: accountOf(keep.Get(keptSubject)),
+		redirect: rp.redirect, mode: keep.Get(paramResponseMode), prompt: promptOf(keep), maxAge: maxAgeOf(keep), account: accountOf(keep.Get(keptSubject)),
 	}
-}
-
-// toClient makes an error one that is answered at the client's redirect URI.
-func (p *Provider) toClient(rp *relyingParty, form url.Values, e *Error) *Error {
-	e.Status = http.StatusSeeOther
-	e.RedirectTo = p.errorURL(rp.redirect, form.Get(paramState), e)
-	return e
 }
 
 // relyingParty finds the client and the redirect URI of a request. Until both
@@ -198,52 +192,6 @@ func (p *Provider) grantable(c *idp.Client, form url.Values) []string {
 		}
 	}
 	return scopes
-}
-
-// A Response is where the browser goes after a login has ended.
-type Response struct {
-	RedirectTo string
-	Code       string // empty if the person refused
-}
-
-// Response answers the authorization request of an ended login: with its code,
-// or with access_denied. It fails with idp.ErrUsed or idp.ErrExpired when the
-// code is no longer worth anything, so that no client is sent a dead one.
-func (p *Provider) Response(ctx context.Context, l *idp.Login) (Response, error) {
-	form, rp, err := p.restore(ctx, l)
-	if err != nil {
-		return Response{}, err
-	}
-	state := form.Get(paramState)
-	if l.Denied {
-		return Response{RedirectTo: p.errorURL(rp.redirect, state, &Error{Code: accessDenied, Description: "The sign-in was cancelled."})}, nil
-	}
-	code := p.codeOf(l)
-	switch {
-	case !l.RedeemedAt.IsZero():
-		return Response{}, fmt.Errorf("authorization code: %w", idp.ErrUsed)
-	case code == "" || !p.Now().Before(l.CodeExpiry):
-		return Response{}, fmt.Errorf("authorization code: %w", idp.ErrExpired)
-	}
-	return Response{p.redirectURL(rp.redirect, state, url.Values{"code": {code}}), code}, nil
-}
-
-func (p *Provider) errorURL(redirect, state string, e *Error) string {
-	return p.redirectURL(redirect, state, url.Values{"error": {e.Code}, "error_description": {e.Description}})
-}
-
-// redirectURL adds the response to a redirect URI, keeping the query it has
-// (RFC 6749 section 3.1.2), with the state as sent and the issuer (RFC 9207).
-func (p *Provider) redirectURL(redirect, state string, response url.Values) string {
-	response.Set("iss", p.Issuer)
-	if state != "" {
-		response.Set(paramState, state)
-	}
-	separator := "?"
-	if strings.Contains(redirect, "?") {
-		separator = "&"
-	}
-	return redirect + separator + response.Encode()
 }
 
 // redirectHost names the place of a redirect URI for a person.

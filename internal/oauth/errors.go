@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/ory/fosite"
 )
@@ -18,6 +19,8 @@ type Error struct {
 	// RedirectTo is where an authorization request is answered. It is empty when
 	// the client or its redirect URI could not be trusted: show a page.
 	RedirectTo string
+	// FormPost is to be posted there instead, if it is not nil.
+	FormPost url.Values
 	// Authenticate is the value of WWW-Authenticate, if the response needs one.
 	Authenticate string
 	Err          error // the cause, for operators; may be nil

@@ -62,7 +62,7 @@ func (p *Provider) describe() metadata {
 		EndSessionEndpoint:    p.Issuer + "/logout",
 		Scopes:                p.Scopes,
 		ResponseTypes:         []string{responseTypeCode},
-		ResponseModes:         []string{"query"},
+		ResponseModes:         responseModes,
 		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           p.Keys.Algs(),

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -78,8 +79,11 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 	default:
 		return bad(unsupportedResponseType, "The only supported response_type is code.")
 	}
-	if mode := form.Get(paramResponseMode); mode != "" && mode != "query" {
-		return bad(invalidRequest, "The only supported response_mode is query.")
+	switch mode := form.Get(paramResponseMode); {
+	case mode != "" && !slices.Contains(responseModes, mode):
+		return bad(invalidRequest, "The supported values of response_mode are query and form_post.")
+	case mode == modeFormPost && !canPost(cmp.Or(form.Get(paramRedirectURI), c.RedirectURIs[0])):
+		return bad(invalidRequest, "The response_mode form_post needs a redirect_uri that is a web address.")
 	}
 	if !slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
 		return bad(unauthorizedClient, "This client may not use the authorization code grant.")

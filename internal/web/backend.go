@@ -99,6 +99,7 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 	if !form.Has("response_type") {
 		form.Set("response_type", "code")
 	}
+	form.Del("response_mode") // the caller gets the code itself
 	req, err := s.Protocol.Authorize(r.Context(), form)
 	if err == nil { // nobody is signed in here
 		_, err = s.Protocol.Decide(req, nil)

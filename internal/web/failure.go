@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
@@ -13,14 +14,15 @@ import (
 // A failure is an error as HTTP tells it.
 type failure struct {
 	Status       int
-	Code         string // of the JSON contract (architecture.md, section 3), the log and RFC 6749
-	Heading      string // of the page
-	Text         string // a sentence for people
-	Refused      bool   // a wallet's answer was judged and refused
-	Retryable    bool   // the very same request may succeed later
-	RetryAfter   int    // seconds; 0: not said
-	Authenticate string // WWW-Authenticate
-	Redirect     string // answer by going there instead
+	Code         string     // of the JSON contract (architecture.md, section 3), the log and RFC 6749
+	Heading      string     // of the page
+	Text         string     // a sentence for people
+	Refused      bool       // a wallet's answer was judged and refused
+	Retryable    bool       // the very same request may succeed later
+	RetryAfter   int        // seconds; 0: not said
+	Authenticate string     // WWW-Authenticate
+	Redirect     string     // answer by going there instead
+	FormPost     url.Values // post these there instead of going; nil: go
 }
 
 // Seconds after which it is worth asking again.
@@ -56,7 +58,7 @@ func (s *server) failure(r *http.Request, err error) failure {
 	}
 	protocol, isProtocol := errors.AsType[*oauth.Error](err)
 	if isProtocol && protocol.RedirectTo != "" {
-		return failure{Status: http.StatusSeeOther, Code: protocol.Code, Redirect: protocol.RedirectTo}
+		return failure{Status: http.StatusSeeOther, Code: protocol.Code, Redirect: protocol.RedirectTo, FormPost: protocol.FormPost}
 	}
 	if errors.Is(err, idp.ErrUnavailable) {
 		return failure{

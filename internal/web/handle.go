@@ -62,11 +62,15 @@ func (s *server) handle(h handler, headers http.Header, render renderer) http.Ha
 		if f.Authenticate != "" {
 			w.Header().Set("WWW-Authenticate", f.Authenticate)
 		}
-		if f.Redirect != "" {
+		if f.Redirect != "" && f.FormPost == nil {
 			redirect(w, f.Redirect)
 			return
 		}
-		if err := render(w, r, f); err != nil {
+		answer := render
+		if f.FormPost != nil {
+			answer = s.postFailure
+		}
+		if err := answer(w, r, f); err != nil {
 			s.Log.ErrorContext(r.Context(), "render a failure", "request_id", log.id, "err", err)
 		}
 	})
@@ -205,6 +209,11 @@ func (s *server) showFailure(w http.ResponseWriter, r *http.Request, f failure) 
 		message.ActionText = "Start again"
 	}
 	return render(w, r, f.Status, templates.MessagePage(message))
+}
+
+// postFailure tells an application that wants its answers in a form.
+func (s *server) postFailure(w http.ResponseWriter, r *http.Request, f failure) error {
+	return s.formPost(w, r, "the application", f.Redirect, f.FormPost)
 }
 
 func jsonFailure(w http.ResponseWriter, r *http.Request, f failure) error {

@@ -187,6 +187,9 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if response.FormPost != nil {
+		return s.formPost(w, r, app.name, response.RedirectTo, response.FormPost)
+	}
 	return render(w, r, http.StatusOK, templates.ContinuePage(templates.Continue{
 		Page: s.view(r, "Continue", ""), To: response.RedirectTo, ClientName: app.name,
 	}))
