@@ -5,6 +5,7 @@
 #   scripts/deps.sh             Go (only checked) and the PostgreSQL server
 #   scripts/deps.sh --browser   and Chromium with a font, for the browser tests
 #   scripts/deps.sh --node      and Node.js with npm, and the npm test packages
+#   scripts/deps.sh --rp        and, on Debian, Apache with mod_auth_openidc
 #
 # Quick and silent when everything is there.
 set -euo pipefail
@@ -44,6 +45,8 @@ have_font() {
   [ -n "$(find -L /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ]
 }
 
+have_rp() { [ -x /usr/sbin/apache2 ] && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
+
 have_node() { have node && have npm; }
 
 # manager names the package manager, as_root what it is run through.
@@ -74,6 +77,7 @@ packages() {
     apt-get:browser) echo chromium ;;
     apt-get:font) echo fonts-dejavu-core ;;
     apt-get:node) echo nodejs npm ;;
+    apt-get:rp) echo apache2 libapache2-mod-auth-openidc ;;
     dnf:postgres) echo postgresql-server ;;
     dnf:browser) echo chromium-headless ;;
     dnf:font) echo dejavu-sans-fonts ;;
@@ -106,15 +110,27 @@ apt_install() {
 # built-in database needs the programs only, so that is switched off for the
 # length of the installation.
 install_apt() {
-  local conf=/etc/postgresql-common/createcluster.d/near-idp.conf
+  local conf=/etc/postgresql-common/createcluster.d/near-idp.conf policy=/usr/sbin/policy-rc.d undo=
   case " $* " in
     *" postgresql "*)
       as_root mkdir -p "$(dirname "$conf")"
       echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
-      # shellcheck disable=SC2064 # expanded here: the path is local
-      trap "as_root rm -f '$conf'" EXIT
+      undo="as_root rm -f '$conf'"
       ;;
   esac
+  # So it does with Apache, which would take port 80.
+  case " $* " in
+    *" apache2 "*)
+      if ! [ -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+        undo="${undo:+$undo; }as_root rm -f '$policy'"
+      fi
+      undo="${undo:+$undo; }as_root systemctl disable --quiet apache2 2>/dev/null || true"
+      ;;
+  esac
+  # shellcheck disable=SC2064 # expanded here: the variable is local
+  if [ -n "$undo" ]; then trap "$undo" EXIT; fi
   # The package lists may be missing or out of date.
   apt_install --no-install-recommends install "$@" 2>/dev/null ||
     { apt_install update && apt_install --no-install-recommends install "$@"; }
@@ -152,6 +168,7 @@ describe() {
     browser) echo "Chromium or Google Chrome" ;;
     font) echo "a TrueType font" ;;
     node) echo "Node.js with npm" ;;
+    rp) echo "Apache with mod_auth_openidc" ;;
   esac
 }
 
@@ -167,8 +184,12 @@ for arg in "$@"; do
       want node
       with_node=true
       ;;
+    --rp)
+      # The tests that need it are skipped on other systems.
+      if [ "$manager" = apt-get ]; then want rp; fi
+      ;;
     *)
-      say "unknown option $arg: use --browser, --node"
+      say "unknown option $arg: use --browser, --node, --rp"
       exit 2
       ;;
   esac
