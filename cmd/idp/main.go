@@ -44,6 +44,7 @@ func commands() []command {
 		{"client get", "show one application", runClientGet},
 		{"client update", "change an application", runClientUpdate},
 		{"client delete", "remove an application and its secrets", runClientDelete},
+		{"session end", "sign an account out everywhere", runSessionEnd},
 		{"key list", "list the signing keys and what each does", runKeyList},
 		{"key rotate", "publish the successor of signing keys", runKeyRotate},
 		{"key retire", "take a signing key out of service", runKeyRetire},

@@ -156,6 +156,35 @@ func TestLogoutReachesEveryApplicationOnce(t *testing.T) {
 	}
 }
 
+// S09, RT05: the operator signs an account out of every browser and application.
+func TestOperatorEndsAllSessionsOfAnAccount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, pgtest.DSN(t))
+	app := newAudience(t)
+	s.more = told(app.URL + "/bcl")
+	p := s.serve()
+	a, b := p.browser(), p.browser()
+	one, two := a.signInTo("told0"), b.signInTo("rs256")
+	if out := s.run("session", "end", s.alice.AccountID, "--config", p.config, "-o", "json"); !strings.Contains(out, `"ended": 2`) {
+		t.Errorf("session end: %s", out)
+	}
+	for _, tokens := range []reply{one, two} {
+		if info := a.userInfo(tokens.text("access_token")); info.status != http.StatusUnauthorized {
+			t.Errorf("userinfo: %d", info.status)
+		}
+	}
+	if r := b.postForm("/token", refresh("rs256", two.text("refresh_token"))); r.text("error") != "invalid_grant" {
+		t.Errorf("refresh: %d %s", r.status, r.body)
+	}
+	if to := b.send("GET", "/authorize?prompt=none&"+newRequest("rs256", "openid").form().Encode(), "").header.Get("Location"); !strings.Contains(to, "error=login_required") {
+		t.Errorf("the session goes on: %s", to)
+	}
+	eventually(t, "the application is told", 5*time.Second, func() bool { _, heard := app.state(); return len(heard) == 1 })
+	if out := s.run("session", "end", s.alice.AccountID, "--config", p.config); !strings.Contains(out, "has no session") {
+		t.Errorf("again: %s", out)
+	}
+}
+
 // L05: neither an outage of the application nor the end of the process that
 // tried first loses a logout.
 func TestLogoutIsDeliveredAfterAnOutage(t *testing.T) {
