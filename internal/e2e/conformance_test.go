@@ -83,6 +83,13 @@ func (p *plan) party(t *testing.T, v *variant) *party {
 	return &party{T: t, variant: v, plan: p, b: p.browser()}
 }
 
+func decode(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An answer is what an authorization request came to.
 type answer struct {
 	url.Values      // of the authorization response; empty if there was none
