@@ -83,6 +83,13 @@ func TestConformanceBasicPlan(t *testing.T) {
 	}
 }
 
+// A08: the form-post basic plan: the same with response_mode=form_post, whose
+// answers come by a page that posts them.
+func TestConformanceFormPostPlan(t *testing.T) {
+	t.Parallel()
+	newPlan(t).basic(t, &variant{"form_post", "conf-basic", "client_secret_basic", "form_post"})
+}
+
 func (p *plan) basic(t *testing.T, v *variant) {
 	t.Helper()
 	for _, module := range basicPlan {
