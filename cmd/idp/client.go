@@ -173,6 +173,10 @@ func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) erro
 		row("back-channel logout", shown(c.BackchannelLogoutURI))
 		row("scope", shown(c.Scope))
 		row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
+		row("jwks_uri", c.JWKSURI)
+		if c.RequirePushedAuthorizationRequests {
+			row("requests", "pushed ones alone")
+		}
 		row("signing alg", c.IDTokenSignedResponseAlg)
 		row("pkce", map[bool]string{true: "required", false: "NOT required"}[c.MustUsePKCE()])
 		row("first party", map[bool]string{true: "yes", false: "no"}[c.FirstParty])

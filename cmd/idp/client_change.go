@@ -27,10 +27,11 @@ type metadataFlags struct {
 	noPKCE       *bool
 	device       *bool
 	matchNumber  *bool
+	keys         *keyFlags
 }
 
 func (o *options) metadataFlags() *metadataFlags {
-	m := &metadataFlags{options: o}
+	m := &metadataFlags{options: o, keys: o.keyFlags()}
 	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
 	o.Var(&m.postLogout, "post-logout-redirect-uri", "`URL` that people may be sent to after signing out, exactly this one; repeat for several")
@@ -44,8 +45,11 @@ func (o *options) metadataFlags() *metadataFlags {
 	return m
 }
 
-// check refuses an algorithm that the provider has no key for.
+// check reads what the flags name, and refuses an algorithm that the provider has no key for.
 func (m *metadataFlags) check(offered []string) error {
+	if err := m.keys.read(); err != nil {
+		return err
+	}
 	if !m.options.given("alg") || slices.Contains(offered, *m.alg) {
 		return nil
 	}
@@ -83,6 +87,7 @@ func (m *metadataFlags) apply(c *idp.Client) {
 		}
 	})
 	m.applyDevice(c)
+	m.keys.apply(c)
 }
 
 // applyDevice adds or removes the device grant. A client that has no redirect URI
@@ -115,6 +120,7 @@ Examples:
   idp client create Grafana --redirect-uri https://grafana.example.com/login/generic_oauth
   idp client create "My App" --id app --public --redirect-uri https://app.example.com/callback
   idp client create "My CLI" --public --device
+  idp client create Billing --jwks-file public-keys.json --redirect-uri https://billing.example.com/cb
   idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
   idp client create Demo --dev --redirect-uri http://localhost:3000/callback -o json`)
 	m := o.metadataFlags()
@@ -139,6 +145,9 @@ Examples:
 		if c.ID = slug(c.Name + *m.name); c.ID == "" {
 			return usage(o.Name(), "give a name with letters or digits, or --id")
 		}
+	}
+	if *public && (o.given("jwks-file") || o.given("jwks-uri")) {
+		return usage(o.Name(), "--public excludes --jwks-file and --jwks-uri: a public client cannot keep a key")
 	}
 	if *public && *secretFile != "" {
 		return usage(o.Name(), "--public and --secret-file exclude one another: a public client has no secret")
@@ -186,7 +195,8 @@ Examples:
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc([]string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}, o.given) {
+	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}
+	if !slices.ContainsFunc(append(flags, keyFlagNames()...), o.given) {
 		return usage(o.Name(), "say what to change")
 	}
 	r, err := t.open(ctx)

@@ -24,7 +24,7 @@ import (
 // version is set at build time: -ldflags "-X main.version=v1.2.3".
 var version = "dev"
 
-// A command is one entry of the command line, found by its one or two words.
+// A command is one entry of the command line, found by its one to three words.
 type command struct {
 	name    string
 	summary string
@@ -44,6 +44,9 @@ func commands() []command {
 		{"client get", "show one application", runClientGet},
 		{"client update", "change an application", runClientUpdate},
 		{"client delete", "remove an application and its secrets", runClientDelete},
+		{"client secret add", "make one more secret for an application", runClientSecretAdd},
+		{"client secret list", "list the secrets of an application", runClientSecretList},
+		{"client secret revoke", "end a secret of an application", runClientSecretRevoke},
 		{"session end", "sign an account out everywhere", runSessionEnd},
 		{"key list", "list the signing keys and what each does", runKeyList},
 		{"key rotate", "publish the successor of signing keys", runKeyRotate},
@@ -113,7 +116,7 @@ func dispatch(ctx context.Context, args []string) error {
 	if args[0] == "--version" || args[0] == "-version" {
 		args = []string{"version"}
 	}
-	for _, words := range []int{2, 1} {
+	for _, words := range []int{3, 2, 1} {
 		if len(args) < words {
 			continue
 		}
@@ -123,6 +126,9 @@ func dispatch(ctx context.Context, args []string) error {
 				return c.run(ctx, args[words:])
 			}
 		}
+	}
+	if len(args) > 1 && inGroup(args[0]+" "+args[1]) {
+		args = append([]string{args[0] + " " + args[1]}, args[2:]...)
 	}
 	if inGroup(args[0]) {
 		if len(args) > 1 && isHelp(args[1]) {
@@ -140,7 +146,7 @@ func dispatch(ctx context.Context, args []string) error {
 
 func isHelp(arg string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, arg) }
 
-// inGroup reports whether word is the first of two-word commands.
+// inGroup reports whether words begin commands of more words.
 func inGroup(word string) bool {
 	return slices.ContainsFunc(commands(), func(c command) bool { return strings.HasPrefix(c.name, word+" ") })
 }
@@ -168,7 +174,7 @@ func writeHelp(w io.Writer, group string) {
 	fmt.Fprintf(w, "Usage: idp %s [flags]\n\nCommands:\n", strings.TrimSpace(group+" COMMAND"))
 	for _, c := range commands() {
 		if group == "" || strings.HasPrefix(c.name, group+" ") {
-			fmt.Fprintf(w, "  %-16s %s\n", c.name, c.summary)
+			fmt.Fprintf(w, "  %-20s %s\n", c.name, c.summary)
 		}
 	}
 	fmt.Fprintf(w, "\nHelp with one:  idp %s --help\n", strings.TrimSpace(group+" COMMAND"))
