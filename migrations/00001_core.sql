@@ -127,6 +127,7 @@ CREATE TABLE logins (
     code_expires_at timestamptz,
     redirect_uri   text,                         -- as sent; '' if the request had none
     code_challenge text,                         -- S256; NULL without PKCE
+    dpop_jkt       text,                         -- thumbprint of the key that must redeem the code; NULL: any
     scopes         text[],
     audience       text[],
     oidc_nonce     text,
@@ -153,6 +154,7 @@ CREATE TABLE grants (
     audience    text[] NOT NULL,
     claims      text[] NOT NULL DEFAULT '{}',
     generation  bigint NOT NULL DEFAULT 0,
+    dpop_jkt    text,                            -- thumbprint of the key that must refresh; NULL: any
     created_at  timestamptz NOT NULL DEFAULT now(),
     rotated_at  timestamptz,
     key_checked_at timestamptz NOT NULL DEFAULT now(), -- when the chain last confirmed the key

@@ -38,6 +38,7 @@ type Config struct {
 	Session    Session    `yaml:"session"`
 	Lifetimes  Lifetimes  `yaml:"lifetimes"`
 	RateLimits RateLimits `yaml:"rate_limits"`
+	DPoP       DPoP       `yaml:"dpop"`
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
 	Clients   []Client  `yaml:"clients"`
@@ -189,6 +190,13 @@ type RateLimits struct {
 type Lifetimes struct {
 	// Default holds for clients that set none of their own. Its defaults are idp.DefaultLifetimes.
 	Default idp.Lifetimes `yaml:"default"`
+}
+
+// DPoP configures tokens that are bound to a client's key (RFC 9449).
+type DPoP struct {
+	// RequireNonce refuses proofs without a nonce of ours, which each client then
+	// fetches by one more request now and then. Default false.
+	RequireNonce bool `yaml:"require_nonce"`
 }
 
 // A Client is a relying party with its secret.

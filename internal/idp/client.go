@@ -25,6 +25,12 @@ const (
 	PS256 = "PS256"
 )
 
+// ProfileFAPI2 is the FAPI 2.0 Security Profile.
+const ProfileFAPI2 = "fapi2"
+
+// FAPI2Algs are the algorithms that the FAPI 2.0 Security Profile knows (section 5.4.1).
+var FAPI2Algs = []string{ES256, EdDSA, PS256}
+
 // Who owns a client's row; only the owner may change it.
 const (
 	ManagedByConfig = "config"
@@ -33,7 +39,7 @@ const (
 
 // A Client is a registered relying party. Fields carry the names of RFC 7591
 // and OpenID Connect Dynamic Client Registration; those of our own are first_party,
-// require_pkce, device_match_number and lifetimes. The zero value of each field means its documented default, which
+// require_pkce, device_match_number, profile and lifetimes. The zero value of each field means its documented default, which
 // the registry fills in, so that a Client read from it is complete.
 type Client struct {
 	ID   string `json:"client_id" yaml:"client_id"`
@@ -68,6 +74,10 @@ type Client struct {
 	// DeviceMatchNumber says that its devices show the number of idp_match_number, which the
 	// person must then pick on the page (see Device).
 	DeviceMatchNumber bool `json:"device_match_number,omitempty" yaml:"device_match_number,omitempty"`
+	// DPoPBoundAccessTokens refuses token requests without a DPoP proof (RFC 9449 section 5.2).
+	DPoPBoundAccessTokens bool `json:"dpop_bound_access_tokens,omitempty" yaml:"dpop_bound_access_tokens,omitempty"`
+	// Profile is empty or ProfileFAPI2, which turns every rule of that profile on.
+	Profile string `json:"profile,omitempty" yaml:"profile,omitempty"`
 	// FirstParty marks an application of the operator's own.
 	FirstParty bool      `json:"first_party,omitempty" yaml:"first_party,omitempty"`
 	Lifetimes  Lifetimes `json:"lifetimes,omitzero" yaml:"lifetimes,omitempty"`
@@ -110,6 +120,9 @@ func (c *Client) UsesSecret() bool { return !c.Public() && c.TokenEndpointAuthMe
 
 // Public reports whether the client authenticates with nothing but PKCE.
 func (c *Client) Public() bool { return c.TokenEndpointAuthMethod == AuthNone }
+
+// IsFAPI2 reports whether the client is held to the FAPI 2.0 Security Profile.
+func (c *Client) IsFAPI2() bool { return c.Profile == ProfileFAPI2 }
 
 // MustUsePKCE reports whether an authorization request without a code challenge is refused.
 func (c *Client) MustUsePKCE() bool {

@@ -73,11 +73,29 @@ type Code struct {
 	ExpiresAt     time.Time
 	RedirectURI   string // as sent in the authorization request; empty if it was not
 	CodeChallenge string // S256; empty without PKCE
+	DPoPKey       string // thumbprint of the key that must redeem it (RFC 9449 section 10); empty: any
 	Scopes        []string
 	Audience      []string
 	Claims        []string // asked for one by one, such as "userinfo:near_public_key"
 	Nonce         string   // the OpenID Connect nonce
 	Consent       Consent
+}
+
+// A ProvenKey is the key that a client's request proved to hold by DPoP (RFC
+// 9449); the zero value is none.
+type ProvenKey struct {
+	Thumbprint string // RFC 7638, SHA-256, base64url
+	// Binds says that refresh tokens are for this key alone: those of public
+	// clients, which nothing else ties to whom they were issued to (section 5).
+	Binds bool
+}
+
+// A Refresh is the use of a refresh token.
+type Refresh struct {
+	Generation uint32
+	Key        ProvenKey
+	Checked    bool // the chain has just confirmed the person's key
+	Keep       bool // the token lives on instead of being rotated
 }
 
 // A Consent is what a person is asked to allow a client.

@@ -148,6 +148,7 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fres
 		return nil, fromFosite(f, err)
 	}
 	f.code.RedirectURI = form.Get(paramRedirectURI)
+	f.code.DPoPKey = form.Get(paramDPoPKey)
 	f.code.Claims = p.requestedClaims(rp.Client, form)
 	f.code.Consent = p.consent(rp, form, f.code, fresh)
 	return f.code, nil

@@ -10,7 +10,7 @@ import (
 )
 
 // An Error is an error response of the protocol (RFC 6749 sections 4.1.2.1 and
-// 5.2, RFC 6750 section 3.1). Code is one of the registered error codes and
+// 5.2, RFC 6750 section 3.1, RFC 9449 section 12.2). Code is one of the registered error codes and
 // Description plain ASCII that repeats nothing of the request.
 type Error struct {
 	Status      int
@@ -23,7 +23,9 @@ type Error struct {
 	FormPost url.Values
 	// Authenticate is the value of WWW-Authenticate, if the response needs one.
 	Authenticate string
-	Err          error // the cause, for operators; may be nil
+	// Nonce is the value of DPoP-Nonce, if the response needs one (RFC 9449 section 8).
+	Nonce string
+	Err   error // the cause, for operators; may be nil
 }
 
 func (e *Error) Error() string {
@@ -54,6 +56,8 @@ const (
 	requestNotSupported     = "request_not_supported"
 	invalidRequestURI       = "invalid_request_uri"
 	requestURINotSupported  = "request_uri_not_supported"
+	invalidDPoPProof        = "invalid_dpop_proof"
+	useDPoPNonce            = "use_dpop_nonce"
 	registrationUnsupported = "registration_not_supported"
 )
 

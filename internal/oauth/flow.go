@@ -19,6 +19,7 @@ type flow struct {
 	client *relyingParty
 	login  *idp.Login      // authorization: the login that a code is made for
 	code   *idp.Code       // authorization: the code that was made
+	key    idp.ProvenKey   // token: the key that the request proved to hold
 	grant  *idp.Grant      // token: the grant that was claimed
 	claim  *fosite.Request // token: the same, as fosite wants it
 	err    error           // what the database said, kept from fosite's rewriting

@@ -27,6 +27,8 @@ type Introspection struct {
 	ID        string   `json:"jti,omitempty"`
 	SID       string   `json:"sid,omitempty"`
 	AccountID string   `json:"near_account_id,omitempty"`
+	// Confirmation is the key that an access token is bound to (RFC 9449 section 6.2).
+	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
 // Introspect answers an introspection request (RFC 7662) whose body has been
@@ -89,8 +91,9 @@ func (c *accessClaims) of(grant *idp.Grant) bool {
 
 func (p *Provider) ofAccess(claims *accessClaims, grant *idp.Grant) *Introspection {
 	answer := p.ofGrant(grant)
-	answer.Scope, answer.Audience, answer.TokenType = claims.Scope, claims.Audience, tokenTypeBearer
+	answer.Scope, answer.Audience, answer.TokenType = claims.Scope, claims.Audience, tokenType(claims.boundTo())
 	answer.Expires, answer.IssuedAt, answer.ID = claims.Expires, claims.IssuedAt, claims.ID
+	answer.Confirmation = claims.Confirmation
 	return answer
 }
 

@@ -32,6 +32,7 @@ type metadata struct {
 	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
 	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	DPoPAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -72,6 +73,7 @@ func (p *Provider) describe() metadata {
 		RevocationAuthAlgs:    jose.Algs,
 		IntrospectionAuth:     confidential,
 		IntrospectionAuthAlgs: jose.Algs,
+		DPoPAlgs:              proofAlgs,
 		ChallengeMethods:      []string{methodS256},
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims...),

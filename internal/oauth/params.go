@@ -28,6 +28,7 @@ const (
 	paramClaims              = "claims"
 	paramIDTokenHint         = "id_token_hint"
 	paramResource            = "resource"
+	paramDPoPKey             = "dpop_jkt"
 	// keptSubject holds, in a stored request, the subject that its hints name.
 	keptSubject = "_subject"
 
@@ -37,6 +38,7 @@ const (
 	responseTypeCode   = "code"
 	methodS256         = "S256"
 	tokenTypeBearer    = "Bearer"
+	tokenTypeDPoP      = "DPoP"
 )
 
 // authorizeParams are the parameters that are understood, and the bytes that
@@ -44,7 +46,7 @@ const (
 var authorizeParams = map[string]int{
 	paramClientID: 100, paramRedirectURI: 2048, paramResponseType: 100, paramResponseMode: 100,
 	paramScope: 2048, paramState: 4096, paramNonce: 1024, paramPrompt: 100, paramMaxAge: 20,
-	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20, paramClaims: 4096, paramIDTokenHint: 8192,
+	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20, paramClaims: 4096, paramIDTokenHint: 8192, paramDPoPKey: 43,
 }
 
 // stored returns the parameters worth keeping with a login.
@@ -90,6 +92,9 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 	}
 	if err := checkChallenge(c, form); err != nil {
 		return err
+	}
+	if key := form.Get(paramDPoPKey); key != "" && !wellFormedThumbprint(key) {
+		return bad(invalidRequest, "The parameter dpop_jkt is not the base64url of a SHA-256 thumbprint.")
 	}
 	return checkPrompt(form)
 }

@@ -46,11 +46,12 @@ type Keys interface {
 
 // A Store keeps codes and grants; each method but EndSessions is one statement.
 type Store interface {
-	RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, key idp.ProvenKey, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	RevokeReused(ctx context.Context, hash []byte, clientID string) (bool, error)
-	// RefreshGrant spends a generation; checked says that the chain has just confirmed the key.
-	RefreshGrant(ctx context.Context, id, clientID string, generation uint32, checked bool, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	RefreshGrant(ctx context.Context, id, clientID string, r idp.Refresh, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
+	// SpendProof remembers a DPoP proof; false if it was spent before.
+	SpendProof(ctx context.Context, hash []byte, expires time.Time) (bool, error)
 	// SpendAssertion remembers the jti of a client assertion; false if it was spent before.
 	SpendAssertion(ctx context.Context, clientID string, jti []byte, expires time.Time) (bool, error)
 	// PushRequest keeps a pushed request, PushedRequest finds it and the login that it
@@ -74,18 +75,20 @@ type DeviceStore interface {
 	RedeemDevice(ctx context.Context, hash []byte, clientID string, lifetimes idp.Lifetimes) (idp.DeviceState, string, error)
 }
 
-// Options configures New. All fields but Outbound and Now are required.
+// Options configures New. All fields but Outbound, RequireDPoPNonce and Now are required.
 type Options struct {
-	Issuer        string // without a trailing slash
-	Clients       Clients
-	Keys          Keys
-	Store         Store
-	Chain         Chain
-	RecheckGrace  time.Duration // for which an earlier answer about a key counts while the chain cannot be asked
-	Lifetimes     idp.Lifetimes // of clients that set none
-	DefaultAlg    string        // of ID tokens of clients that name none
-	MatchRedirect func(registered []string, given string) bool
-	CheckSecret   func(c *idp.Client, given string, now time.Time) bool
+	Issuer       string // without a trailing slash
+	Clients      Clients
+	Keys         Keys
+	Store        Store
+	Chain        Chain
+	RecheckGrace time.Duration // for which an earlier answer about a key counts while the chain cannot be asked
+	Lifetimes    idp.Lifetimes // of clients that set none
+	DefaultAlg   string        // of ID tokens of clients that name none
+	// RequireDPoPNonce refuses DPoP proofs without a nonce of ours.
+	RequireDPoPNonce bool
+	MatchRedirect    func(registered []string, given string) bool
+	CheckSecret      func(c *idp.Client, given string, now time.Time) bool
 	// Profile returns the claims about a person that these scopes disclose.
 	Profile       func(who idp.Identity, scopes []string) map[string]any
 	Scopes        []string // that clients may be granted
@@ -174,9 +177,12 @@ func (p *Provider) config() *fosite.Config {
 
 // accessAlg signs access tokens: ES256, which is the quickest that every resource server
 // knows, unless the operator has switched it off.
-func (p *Provider) accessAlg() string {
+func (p *Provider) accessAlg(c *idp.Client) string {
 	if slices.Contains(p.Keys.Algs(), idp.ES256) {
 		return idp.ES256
+	}
+	if c.IsFAPI2() {
+		return p.alg(c)
 	}
 	return p.DefaultAlg
 }

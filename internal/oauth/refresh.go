@@ -21,7 +21,7 @@ type Chain interface {
 // be asked. A token of an earlier generation leads nowhere new: within the grace
 // window it gives what its successor's check allowed, and after it ends the grant. It
 // fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
-func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32) (*idp.Grant, error) {
+func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, key idp.ProvenKey) (*idp.Grant, error) {
 	grant, err := p.Store.Grant(ctx, id)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, g
 			return nil, err
 		}
 	}
-	return p.Store.RefreshGrant(ctx, id, client.ID, generation, checked, p.lifetimes(client))
+	return p.Store.RefreshGrant(ctx, id, client.ID, idp.Refresh{Generation: generation, Key: key, Checked: checked, Keep: client.IsFAPI2()}, p.lifetimes(client))
 }
 
 // recheck asks whether whoever was granted this still holds the key that

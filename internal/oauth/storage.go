@@ -73,7 +73,7 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	}
 	form := ctx.Value(fosite.AccessRequestContextKey).(fosite.AccessRequester).GetRequestForm()
 	challenge := s256(form.Get(paramCodeVerifier))
-	f.grant, err = s.p.Store.RedeemCode(ctx, hash, f.client.ID, form.Get(paramRedirectURI), challenge, s.p.lifetimes(f.client.Client))
+	f.grant, err = s.p.Store.RedeemCode(ctx, hash, f.client.ID, form.Get(paramRedirectURI), challenge, f.key, s.p.lifetimes(f.client.Client))
 	if errors.Is(err, idp.ErrNotFound) {
 		var reused bool
 		if reused, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil {
@@ -104,7 +104,7 @@ func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _
 		return nil, fosite.ErrNotFound
 	}
 	var err error
-	f.grant, err = s.p.refresh(ctx, f.client.Client, id, generation)
+	f.grant, err = s.p.refresh(ctx, f.client.Client, id, generation, f.key)
 	switch {
 	case errors.Is(err, idp.ErrUsed):
 		f.err = &Error{Status: 400, Code: invalidGrant, Err: err,

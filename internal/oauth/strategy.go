@@ -141,6 +141,8 @@ type accessClaims struct {
 	ID       string   `json:"jti"`
 	AuthTime int64    `json:"auth_time"`
 	GrantID  string   `json:"grant_id"`
+	// Confirmation is nil in a bearer token.
+	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
 func (s strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) (token, signature string, err error) {
@@ -149,12 +151,12 @@ func (s strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) (
 		Issuer: s.p.Issuer, Subject: f.grant.Identity.Subject, Audience: f.grant.Audience, ClientID: f.client.ID,
 		Scope: strings.Join(narrowed(ctx, r), " "), ID: rand.Text(), GrantID: f.grant.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(s.p.lifetimes(f.client.Client).AccessToken.Std()).Unix(),
-		AuthTime: f.grant.Identity.AuthTime.Unix(),
+		AuthTime: f.grant.Identity.AuthTime.Unix(), Confirmation: confirm(f.key.Thumbprint),
 	})
 	if err != nil {
 		return "", "", err
 	}
-	token, err = s.p.Keys.Sign(typAccessToken, s.p.accessAlg(), claims)
+	token, err = s.p.Keys.Sign(typAccessToken, s.p.accessAlg(f.client.Client), claims)
 	return token, "", err
 }
 

@@ -38,7 +38,14 @@ func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, 
 	if err := checkToken(client, form); err != nil {
 		return nil, err
 	}
-	f := &flow{client: &relyingParty{Client: client, audience: p.Issuer}}
+	thumbprint, err := p.proofKey(ctx, client, r, "/token")
+	if err != nil {
+		return nil, err
+	}
+	f := &flow{
+		client: &relyingParty{Client: client, audience: p.Issuer},
+		key:    idp.ProvenKey{Thumbprint: thumbprint, Binds: client.Public()},
+	}
 	ctx = withFlow(ctx, f)
 	request, err := p.fosite.NewAccessRequest(ctx, &http.Request{
 		Method: http.MethodPost, URL: &url.URL{}, Header: http.Header{}, Form: form, PostForm: form,
@@ -53,7 +60,7 @@ func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, 
 	text := func(name string) string { s, _ := response.GetExtra(name).(string); return s }
 	return &TokenResponse{
 		AccessToken:  response.GetAccessToken(),
-		TokenType:    tokenTypeBearer,
+		TokenType:    tokenType(thumbprint),
 		ExpiresIn:    int64(p.lifetimes(client).AccessToken.Std().Seconds()),
 		RefreshToken: text("refresh_token"),
 		IDToken:      text("id_token"),

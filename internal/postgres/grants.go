@@ -26,12 +26,14 @@ const redeemCode = `
 		SET redeemed_at = now()
 		WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND code_expires_at > now()
 		RETURNING grant_id, client_id, sid, scopes, audience, claims, oidc_nonce,
-		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4 AS fits
+		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4
+		          AND (dpop_jkt IS NULL OR dpop_jkt = $8) AS fits
 	)
 	INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
-	                    scopes, audience, claims, key_checked_at, expires_at, max_expires_at)
+	                    scopes, audience, claims, dpop_jkt, key_checked_at, expires_at, max_expires_at)
 	SELECT c.grant_id, c.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-	       c.scopes, c.audience, c.claims, s.auth_time, now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
+	       c.scopes, c.audience, c.claims, CASE WHEN $9 THEN $8::text END, s.auth_time,
+	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
 	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
 	FROM code c
 	JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
@@ -41,17 +43,13 @@ const redeemCode = `
 
 // RedeemCode spends an authorization code and creates its grant: the whole
 // token endpoint is this one statement. challenge is the S256 of the verifier that
-// was sent, or empty. The lifetimes bound the refresh token, or without one the grant
-// itself, which then outlives its access token by nothing.
+// was sent, or empty; key is what the sender proved to hold. The lifetimes bound the
+// refresh token, or without one the grant itself, which then outlives its access token by nothing.
 // It fails with idp.ErrNotFound, after which RevokeReused tells a replay from the rest.
-func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, life idp.Lifetimes) (*idp.Grant, error) {
-	var want *string
-	if challenge != "" {
-		want = &challenge
-	}
+func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, key idp.ProvenKey, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
-	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, want,
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std()).Scan(into(&g, &g.Nonce)...)
+	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, orAbsent(challenge),
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), orAbsent(key.Thumbprint), key.Binds).Scan(into(&g, &g.Nonce)...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -69,34 +67,34 @@ func (s *Store) RevokeReused(ctx context.Context, hash []byte, clientID string) 
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// Rotation, grace, reuse detection and client binding in one statement. The
+// Rotation, grace, reuse detection and the binding to client and key in one statement. The
 // live generation advances; its predecessor, within the grace window, is told
 // the same successor; anything older is a replay and ends the grant.
 const refreshGrant = `
 	UPDATE grants
-	SET generation = CASE WHEN generation = $3 THEN generation + 1 ELSE generation END,
-	    rotated_at = CASE WHEN generation = $3 THEN now() ELSE rotated_at END,
+	SET generation = CASE WHEN generation = $3 AND NOT $8 THEN generation + 1 ELSE generation END,
+	    rotated_at = CASE WHEN generation = $3 AND NOT $8 THEN now() ELSE rotated_at END,
 	    key_checked_at = CASE WHEN generation = $3 AND $6 THEN now() ELSE key_checked_at END,
 	    expires_at = CASE WHEN generation = $3 THEN least(now() + $5::interval, max_expires_at) ELSE expires_at END,
 	    revoked_at = CASE WHEN generation = $3 OR (generation = $3 + 1 AND rotated_at > now() - $4::interval)
 	                      THEN NULL ELSE now() END
 	WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > now()
-	  AND generation >= $3 AND 'offline_access' = ANY (scopes)
+	  AND generation >= $3 AND 'offline_access' = ANY (scopes) AND (dpop_jkt IS NULL OR dpop_jkt = $7)
 	RETURNING ` + grantColumns + `, revoked_at IS NOT NULL`
 
-// RefreshGrant spends one generation of a refresh token, and notes that the
-// chain has just confirmed the key if checked is set. It fails with
-// idp.ErrNotFound for a grant that is unknown, over or another client's, and with idp.ErrUsed
-// for a token used before, in which case the grant is revoked.
-func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, generation uint32, checked bool, life idp.Lifetimes) (*idp.Grant, error) {
+// RefreshGrant spends one generation of a refresh token, or lets it live on. It
+// fails with idp.ErrNotFound for a grant that is unknown, over, another client's or another
+// key's, and with idp.ErrUsed for a token used before, in which case the grant is revoked.
+func (s *Store) RefreshGrant(ctx context.Context, id, clientID string, r idp.Refresh, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
 	var reused bool
-	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, generation, life.RefreshGrace.Std(), life.RefreshIdle.Std(), checked).Scan(into(&g, &reused)...)
+	err := s.db.QueryRow(ctx, refreshGrant, id, clientID, r.Generation, life.RefreshGrace.Std(), life.RefreshIdle.Std(),
+		r.Checked, orAbsent(r.Key.Thumbprint), r.Keep).Scan(into(&g, &reused)...)
 	if err != nil {
 		return nil, translate(err)
 	}
 	if reused {
-		return nil, fmt.Errorf("refresh token of generation %d: %w", generation, idp.ErrUsed)
+		return nil, fmt.Errorf("refresh token of generation %d: %w", r.Generation, idp.ErrUsed)
 	}
 	return &g, nil
 }

@@ -105,8 +105,8 @@ func (s *Store) DenyLogin(ctx context.Context, id string) error {
 // The code is stored with the login whether or not it may be issued yet; its
 // hash and expiry, without which it cannot be redeemed, only if it may.
 const (
-	codeColumns = `grant_id, redirect_uri, code_challenge, scopes, audience, oidc_nonce, claims, code_hash, code_expires_at`
-	codeValues  = `@grant_id, @redirect_uri, @code_challenge, @scopes, @audience, @oidc_nonce, @claims,
+	codeColumns = `grant_id, redirect_uri, code_challenge, dpop_jkt, scopes, audience, oidc_nonce, claims, code_hash, code_expires_at`
+	codeValues  = `@grant_id, @redirect_uri, @code_challenge, @dpop_jkt::text, @scopes, @audience, @oidc_nonce, @claims,
 		CASE WHEN ` + mayIssue + ` THEN @code_hash::bytea END, CASE WHEN ` + mayIssue + ` THEN @code_expires_at::timestamptz END`
 
 	// mayIssue reports that no consent is asked for, or that one is remembered which covers it.
@@ -122,12 +122,8 @@ func codeArgs(code *idp.Code, args pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 	if code == nil { // a sign-in to the provider itself
 		code = &idp.Code{Consent: idp.Consent{Asked: idp.AskAlways}}
 	}
-	var challenge *string
-	if code.CodeChallenge != "" {
-		challenge = &code.CodeChallenge
-	}
 	for name, value := range map[string]any{
-		"grant_id": code.GrantID, "redirect_uri": code.RedirectURI, "code_challenge": challenge,
+		"grant_id": code.GrantID, "redirect_uri": code.RedirectURI, "code_challenge": orAbsent(code.CodeChallenge), "dpop_jkt": orAbsent(code.DPoPKey),
 		"scopes": notNull(code.Scopes), "audience": notNull(code.Audience), "oidc_nonce": code.Nonce, "claims": notNull(code.Claims),
 		"code_hash": code.Hash, "code_expires_at": code.ExpiresAt,
 		"asked": int(code.Consent.Asked), "consent_client": code.Consent.Client,
@@ -136,6 +132,14 @@ func codeArgs(code *idp.Code, args pgx.StrictNamedArgs) pgx.StrictNamedArgs {
 		args[name] = value
 	}
 	return args
+}
+
+// orAbsent is NULL for the empty text.
+func orAbsent(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func notNull(list []string) []string {

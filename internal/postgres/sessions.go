@@ -88,7 +88,7 @@ func (s *Store) AdoptSession(ctx context.Context, l *idp.Login, session *idp.Ses
 const allowLogin = `
 	WITH login AS (
 		UPDATE logins l
-		SET (` + codeColumns + `) = ROW (@grant_id, @redirect_uri, @code_challenge::text, @scopes::text[], @audience::text[],
+		SET (` + codeColumns + `) = ROW (@grant_id, @redirect_uri, @code_challenge::text, @dpop_jkt::text, @scopes::text[], @audience::text[],
 		     @oidc_nonce, @claims::text[], @code_hash::bytea, @code_expires_at::timestamptz)
 		FROM sessions s
 		WHERE l.id = @id AND l.client_id = @client_id AND l.consumed_at > now() - @within::interval

@@ -45,7 +45,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request, rule origin
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", allowed)
-	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
+	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id")
 	return true
 }
 
@@ -56,7 +56,7 @@ func (s *server) preflight(rule originRule, methods string) http.Handler {
 			return errForeignOrigin
 		}
 		w.Header().Set("Access-Control-Allow-Methods", methods)
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		w.Header().Set("Access-Control-Max-Age", "600")
 		w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -72,7 +72,7 @@ func TestPreflightNamesMethodsAndHeaders(t *testing.T) {
 	if got := w.Header().Get("Access-Control-Allow-Methods"); got != "GET, POST" {
 		t.Errorf("methods %q", got)
 	}
-	if got := w.Header().Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type" {
+	if got := w.Header().Get("Access-Control-Allow-Headers"); got != "Authorization, Content-Type, DPoP" {
 		t.Errorf("headers %q", got)
 	}
 }

@@ -21,6 +21,7 @@ type failure struct {
 	Retryable    bool       // the very same request may succeed later
 	RetryAfter   int        // seconds; 0: not said
 	Authenticate string     // WWW-Authenticate
+	Nonce        string     // DPoP-Nonce
 	Redirect     string     // answer by going there instead
 	FormPost     url.Values // post these there instead of going; nil: go
 }
@@ -92,7 +93,7 @@ func (s *server) failure(r *http.Request, err error) failure {
 
 func ofProtocol(e *oauth.Error) failure {
 	f := failure{
-		Status: e.Status, Code: e.Code, Authenticate: e.Authenticate, Heading: "This sign-in request cannot be used",
+		Status: e.Status, Code: e.Code, Authenticate: e.Authenticate, Nonce: e.Nonce, Heading: "This sign-in request cannot be used",
 		Text: e.Description, Retryable: e.Status == http.StatusServiceUnavailable,
 	}
 	if f.Status == 0 {

@@ -47,6 +47,7 @@ type fakeBackend struct {
 	form      url.Values
 	tokenForm url.Values
 	bearer    string
+	proofs    []string
 }
 
 func (f *fakeBackend) Begin(_ context.Context, req login.Request) (*idp.Login, error) {
@@ -116,6 +117,13 @@ func (f *fakeBackend) UserInfo(_ context.Context, bearer string) (map[string]any
 	f.bearer = bearer
 	return map[string]any{"sub": "alice.testnet"}, f.infoErr
 }
+
+func (f *fakeBackend) UserInfoDPoP(ctx context.Context, token, _ string, proofs []string) (map[string]any, error) {
+	f.proofs = proofs
+	return f.UserInfo(ctx, token)
+}
+
+func (f *fakeBackend) DPoPNonce() string { return "N0NCE" }
 
 func (f *fakeBackend) Metadata() []byte { return []byte(`{"issuer":"` + testIssuer + `"}`) }
 func (f *fakeBackend) JWKS() []byte     { return []byte(`{"keys":[]}`) }

@@ -62,6 +62,9 @@ func (s *server) handle(h handler, headers http.Header, render renderer) http.Ha
 		if f.Authenticate != "" {
 			w.Header().Set("WWW-Authenticate", f.Authenticate)
 		}
+		if f.Nonce != "" {
+			w.Header().Set(headerNonce, f.Nonce)
+		}
 		if f.Redirect != "" && f.FormPost == nil {
 			redirect(w, f.Redirect)
 			return

@@ -60,6 +60,8 @@ type Protocol interface {
 	AllowDevice(ctx context.Context, l *idp.Login, d *idp.Device, number int) (allowed bool, err error)
 	DenyDevice(ctx context.Context, l *idp.Login) error
 	UserInfo(ctx context.Context, bearer string) (map[string]any, error)
+	UserInfoDPoP(ctx context.Context, token, method string, proofs []string) (map[string]any, error)
+	DPoPNonce() string
 	Metadata() []byte
 	JWKS() []byte
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"near-idp/internal/oauth"
 )
 
 var clientIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
@@ -39,6 +41,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
+	s.offerNonce(w, r)
 	answer, err := s.Protocol.Token(r.Context(), r)
 	if err != nil {
 		return err
@@ -94,49 +97,72 @@ func claimedClient(r *http.Request) string {
 	return id
 }
 
-// userInfo is OIDC Core section 5.3; the token comes in the header or, by
+// userInfo is OIDC Core section 5.3; the token comes in the header or, a bearer token by
 // POST, in the form (RFC 6750 sections 2.1 and 2.2), and never in the query.
 func (s *server) userInfo(w http.ResponseWriter, r *http.Request) error {
-	token, err := bearer(w, r)
+	token, bound, err := accessToken(w, r)
 	if err != nil {
 		return err
 	}
-	claims, err := s.Protocol.UserInfo(r.Context(), token)
+	s.offerNonce(w, r)
+	var claims map[string]any
+	if bound {
+		claims, err = s.Protocol.UserInfoDPoP(r.Context(), token, r.Method, r.Header.Values(headerDPoP))
+	} else {
+		claims, err = s.Protocol.UserInfo(r.Context(), token)
+	}
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, claims)
 }
 
-func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+const (
+	headerDPoP  = "DPoP"
+	headerNonce = "DPoP-Nonce"
+)
+
+// offerNonce tells who uses DPoP the nonce of the next proof, if it needs one
+// (RFC 9449 section 8.2).
+func (s *server) offerNonce(w http.ResponseWriter, r *http.Request) {
+	if nonce := s.Protocol.DPoPNonce(); nonce != "" && r.Header.Get(headerDPoP) != "" {
+		w.Header().Set(headerNonce, nonce)
+	}
+}
+
+// accessToken reads the one access token of a request, and whether it is shown
+// as one that is bound to a key (RFC 9449 section 7.1).
+func accessToken(w http.ResponseWriter, r *http.Request) (token string, bound bool, err error) {
 	var given []string
 	for _, header := range r.Header.Values("Authorization") {
 		scheme, token, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return "", bearerProblem(http.StatusUnauthorized, "invalid_token", "Send the access token as a Bearer token.")
+		bound = strings.EqualFold(scheme, "DPoP")
+		if !bound && !strings.EqualFold(scheme, "Bearer") {
+			return "", false, bearerProblem(http.StatusUnauthorized, "invalid_token", "Send the access token as a Bearer or DPoP token.")
 		}
 		given = append(given, strings.TrimLeft(token, " "))
 	}
 	if r.Method == http.MethodPost && mediaType(r) == typeForm {
 		form, err := readForm(w, r, maxTokenBody)
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		given = append(given, form["access_token"]...)
 	}
 	if query, err := parseQuery(r.URL.RawQuery); err == nil && query.Has("access_token") {
-		return "", bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token in the Authorization header, not in the URL.")
+		return "", false, bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token in the Authorization header, not in the URL.")
 	}
 	switch {
 	case len(given) > 1:
-		return "", bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token once.")
+		return "", false, bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token once.")
 	case len(given) == 0 || given[0] == "":
 		// RFC 6750 section 3.1: no error code for a request without a token.
-		return "", &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "An access token is needed.", authenticate: "Bearer"}
+		return "", false, &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "An access token is needed.",
+			authenticate: "Bearer, " + oauth.DPoPChallenge("")}
 	case len(given[0]) > maxLoginBody:
-		return "", bearerProblem(http.StatusUnauthorized, "invalid_token", "The access token is not one of ours.")
+		return "", false, bearerProblem(http.StatusUnauthorized, "invalid_token", "The access token is not one of ours.")
 	}
-	return given[0], nil
+	return given[0], bound, nil
 }
 
 func bearerProblem(status int, code, text string) error {

@@ -69,8 +69,9 @@ func TestUserInfoTakesTheTokenOnce(t *testing.T) {
 	}{
 		{"header", "GET", "", "", []string{"Bearer T"}, 200, ""},
 		{"header by post", "POST", "", "", []string{"bearer  T"}, 200, ""},
+		{"bound", "GET", "", "", []string{"DPoP T"}, 200, ""},
 		{"form", "POST", "", "access_token=T", nil, 200, ""},
-		{"none", "GET", "", "", nil, 401, "Bearer"},
+		{"none", "GET", "", "", nil, 401, `Bearer, DPoP algs="`},
 		{"empty", "GET", "", "", []string{"Bearer "}, 401, "Bearer"},
 		{"form in a GET", "GET", "", "access_token=T", nil, 401, "Bearer"},
 		{"query", "GET", "?access_token=T", "", nil, 400, `Bearer error="invalid_request"`},
