@@ -179,6 +179,8 @@ func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) erro
 		}
 		row("signing alg", c.IDTokenSignedResponseAlg)
 		row("pkce", map[bool]string{true: "required", false: "NOT required"}[c.MustUsePKCE()])
+		row("profile", c.Profile)
+		row("dpop", map[bool]string{true: "required"}[c.DPoPBoundAccessTokens])
 		row("first party", map[bool]string{true: "yes", false: "no"}[c.FirstParty])
 		l := c.Lifetimes
 		row("lifetimes", fmt.Sprintf("code %s, access token %s, ID token %s, refresh token %s idle, %s at most",

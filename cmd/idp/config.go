@@ -29,7 +29,7 @@ func findConfig(name string) (path string, cfg *config.Config, err error) {
 
 // clientDefaults are what the configuration says where a client says nothing.
 func clientDefaults(cfg *config.Config) clients.Defaults {
-	return clients.Defaults{Alg: cfg.Signing.DefaultAlg, Lifetimes: cfg.Lifetimes.Default}
+	return clients.Defaults{Alg: cfg.Signing.DefaultAlg, Algs: cfg.Signing.Algs, Lifetimes: cfg.Lifetimes.Default}
 }
 
 // checkClients applies the registry's rules to the clients of the

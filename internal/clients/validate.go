@@ -33,7 +33,8 @@ const (
 // Defaults are what the operator's configuration says where a client says
 // nothing. The zero value means RS256 and idp.DefaultLifetimes.
 type Defaults struct {
-	Alg       string // signing.default_alg
+	Alg       string   // signing.default_alg
+	Algs      []string // signing.algs; nil: all
 	Lifetimes idp.Lifetimes
 }
 
@@ -64,6 +65,9 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	if c.TokenEndpointAuthMethod != "" {
 		known("token_endpoint_auth_method", []string{c.TokenEndpointAuthMethod}, knownAuth)
 	}
+	if c.IsFAPI2() {
+		d.fapi2(&c)
+	}
 	c.GrantTypes = orDefault(c.GrantTypes, defaultGrants)
 	known("grant_types", c.GrantTypes, knownGrants)
 	c.ResponseTypes = orDefault(c.ResponseTypes, []string{"code"})
@@ -87,7 +91,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 		refuse("backchannel_logout_uri", shorten(c.BackchannelLogoutURI), checkRedirectURI(c.BackchannelLogoutURI, false))
 	}
 	c.Lifetimes = d.lifetimes(c.Lifetimes)
-	problems = append(problems, checkTogether(c), checkKeys(c), CheckLifetimes(c.Lifetimes))
+	problems = append(problems, checkTogether(c), checkKeys(c), d.checkProfile(c), CheckLifetimes(c.Lifetimes))
 	if c.RequirePKCE == nil {
 		required := true
 		c.RequirePKCE = &required

@@ -54,7 +54,7 @@ func assertionSubject(assertion string) string {
 // checkAssertion verifies a client's assertion (OpenID Connect Core section 9,
 // RFC 7523) and spends its jti. Errors wrap errAssertion or idp.ErrUnavailable.
 func (p *Provider) checkAssertion(ctx context.Context, c *idp.Client, assertion string) error {
-	algs := jose.Algs
+	algs := signingAlgs(c, jose.Algs)
 	if c.TokenEndpointAuthSigningAlg != "" {
 		algs = []string{c.TokenEndpointAuthSigningAlg}
 	}
@@ -87,7 +87,7 @@ func (p *Provider) checkAssertionClaims(c *idp.Client, claims *assertionClaims) 
 	switch {
 	case claims.Issuer != c.ID || claims.Subject != c.ID:
 		return expires, errors.New("iss and sub must both be the client_id")
-	case !p.isAudience(claims.Audience):
+	case !p.isAudience(c, claims.Audience):
 		return expires, errors.New("aud must be the issuer alone")
 	case claims.ID == "" || len(claims.ID) > maxJTI:
 		return expires, errors.New("jti is missing or too long")
@@ -108,10 +108,15 @@ func (p *Provider) checkAssertionClaims(c *idp.Client, claims *assertionClaims) 
 
 // isAudience accepts one audience, as a string or the only member of a list: an
 // assertion that names others too could be replayed by them. The endpoints' URLs are what
-// RFC 7523 section 3 and RFC 9126 section 2 have clients send.
-func (p *Provider) isAudience(raw json.RawMessage) bool {
+// RFC 7523 section 3 and RFC 9126 section 2 have clients send; FAPI 2.0 takes the issuer as a
+// string alone (section 5.3.2.1), lest another server's metadata name our endpoint.
+func (p *Provider) isAudience(c *idp.Client, raw json.RawMessage) bool {
 	var one string
-	if json.Unmarshal(raw, &one) != nil {
+	err := json.Unmarshal(raw, &one)
+	if c.IsFAPI2() {
+		return err == nil && one == p.Issuer
+	}
+	if err != nil {
 		var list []string
 		if json.Unmarshal(raw, &list) != nil || len(list) != 1 {
 			return false
