@@ -149,6 +149,24 @@ func (p *Provider) proofKey(ctx context.Context, c *idp.Client, r *http.Request,
 	return p.checkProof(ctx, c, proofs, purpose{method: r.Method, path: path})
 }
 
+// bindToProof binds the code that a pushed request will lead to to the key of
+// its proof, if it has one (RFC 9449 section 10.1).
+func (p *Provider) bindToProof(ctx context.Context, c *idp.Client, r *http.Request) error {
+	proofs := r.Header.Values(headerDPoP)
+	if len(proofs) == 0 {
+		return nil
+	}
+	thumbprint, err := p.checkProof(ctx, c, proofs, purpose{method: r.Method, path: "/par"})
+	if err != nil {
+		return err
+	}
+	if named := r.PostForm.Get(paramDPoPKey); named != "" && named != thumbprint {
+		return badProof(errors.New("dpop_jkt names another key"))
+	}
+	r.PostForm.Set(paramDPoPKey, thumbprint)
+	return nil
+}
+
 func badProof(cause error) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: invalidDPoPProof, Err: cause,
 		Description: "The DPoP proof is missing, malformed, too old, used before or made for another request."}

@@ -46,6 +46,12 @@ func (p *Provider) Push(ctx context.Context, r *http.Request) (*PushResponse, er
 	if form.Get(paramRequestURI) != "" {
 		return nil, bad(invalidRequest, "A pushed request cannot refer to another one by request_uri.")
 	}
+	if client.IsFAPI2() && form.Get(paramRedirectURI) == "" { // FAPI 2.0 section 5.3.2.2
+		return nil, bad(invalidRequest, "The parameter redirect_uri is missing.")
+	}
+	if err := p.bindToProof(ctx, client, r); err != nil {
+		return nil, err
+	}
 	form.Set(paramClientID, client.ID) // it may have been in the credentials alone
 	rp, err := p.relyingParty(ctx, form)
 	if err != nil {

@@ -54,6 +54,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) error {
 	if err := s.clientForm(w, r); err != nil {
 		return err
 	}
+	s.offerNonce(w, r)
 	answer, err := s.Protocol.Push(r.Context(), r)
 	if err != nil {
 		return err
