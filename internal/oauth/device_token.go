@@ -51,7 +51,7 @@ func (p *Provider) pollDevice(ctx context.Context, c *idp.Client, code string) (
 		return nil, unknown
 	}
 	hash := sha256.Sum256([]byte(code))
-	state, id, err := p.Store.RedeemDevice(ctx, hash[:], c.ID, p.lifetimes(c))
+	state, id, err := p.Store.RedeemDevice(ctx, hash[:], c.ID, flowOf(ctx).key, p.lifetimes(c))
 	if errors.Is(err, idp.ErrNotFound) {
 		return nil, unknown
 	}

@@ -72,7 +72,7 @@ type DeviceStore interface {
 	DeviceByUserCode(ctx context.Context, code, network string, most int, window time.Duration) (*idp.Device, error)
 	AllowDevice(ctx context.Context, id, login, grantID string, within time.Duration) error
 	DenyDevice(ctx context.Context, id, login string) error
-	RedeemDevice(ctx context.Context, hash []byte, clientID string, lifetimes idp.Lifetimes) (idp.DeviceState, string, error)
+	RedeemDevice(ctx context.Context, hash []byte, clientID string, key idp.ProvenKey, lifetimes idp.Lifetimes) (idp.DeviceState, string, error)
 }
 
 // Options configures New. All fields but Outbound, RequireDPoPNonce and Now are required.

@@ -138,9 +138,10 @@ const redeemDevice = `
 		RETURNING d.grant_id, d.client_id, d.sid, d.scopes, d.audience, old.state
 	), granted AS (
 		INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
-		                    scopes, audience, key_checked_at, expires_at, max_expires_at)
+		                    scopes, audience, dpop_jkt, key_checked_at, expires_at, max_expires_at)
 		SELECT d.grant_id, d.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-		       d.scopes, d.audience, s.auth_time, now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN least($3::interval, $4) ELSE $5 END,
+		       d.scopes, d.audience, $6::text, s.auth_time,
+		       now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN least($3::interval, $4) ELSE $5 END,
 		       now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN $4 ELSE $5::interval END
 		FROM polled d
 		JOIN sessions s ON s.sid = d.sid AND s.ended_at IS NULL
@@ -151,9 +152,9 @@ const redeemDevice = `
 
 // RedeemDevice is a device's poll. If it finds DeviceReady the device code is spent
 // by it, and the grant is what the second value names, unless the session ended
-// meanwhile. idp.ErrNotFound for a code that is unknown or another client's.
-func (s *Store) RedeemDevice(ctx context.Context, hash []byte, clientID string, life idp.Lifetimes) (state idp.DeviceState, grantID string, err error) {
+// meanwhile; key is what the sender proved to hold. idp.ErrNotFound for a code that is unknown or another client's.
+func (s *Store) RedeemDevice(ctx context.Context, hash []byte, clientID string, key idp.ProvenKey, life idp.Lifetimes) (state idp.DeviceState, grantID string, err error) {
 	err = s.db.QueryRow(ctx, redeemDevice, hash, clientID,
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std()).Scan(&state, &grantID)
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), binding(key)).Scan(&state, &grantID)
 	return state, grantID, translate(err)
 }

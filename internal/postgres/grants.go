@@ -32,7 +32,7 @@ const redeemCode = `
 	INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
 	                    scopes, audience, claims, dpop_jkt, key_checked_at, expires_at, max_expires_at)
 	SELECT c.grant_id, c.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
-	       c.scopes, c.audience, c.claims, CASE WHEN $9 THEN $8::text END, s.auth_time,
+	       c.scopes, c.audience, c.claims, $9::text, s.auth_time,
 	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
 	       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
 	FROM code c
@@ -49,11 +49,19 @@ const redeemCode = `
 func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, key idp.ProvenKey, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
 	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, orAbsent(challenge),
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), orAbsent(key.Thumbprint), key.Binds).Scan(into(&g, &g.Nonce)...)
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), orAbsent(key.Thumbprint), binding(key)).Scan(into(&g, &g.Nonce)...)
 	if err != nil {
 		return nil, translate(err)
 	}
 	return &g, nil
+}
+
+// binding is the key that refresh tokens of a grant are bound to, NULL if to none.
+func binding(key idp.ProvenKey) *string {
+	if !key.Binds {
+		return nil
+	}
+	return orAbsent(key.Thumbprint)
 }
 
 // RevokeReused revokes the grant of a code that this client redeemed before,
