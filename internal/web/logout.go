@@ -94,10 +94,7 @@ func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.Lo
 func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutRequest, session *idp.Session) templates.Logout {
 	view := templates.Logout{
 		Page: s.view(r, "Sign out", ""), Account: session.Identity.AccountID, Network: s.Network,
-		LogoutURL: s.base + "/logout", StayURL: s.base + "/",
-	}
-	if req.Client != nil {
-		view.ClientName = req.Client.DisplayName()
+		LogoutURL: s.base + "/logout", CancelURL: s.base + "/",
 	}
 	if req.RedirectTo != "" {
 		view.ClientID, view.RedirectURI, view.State = req.Client.ID, form.Get("post_logout_redirect_uri"), form.Get("state")

@@ -3,11 +3,10 @@ package templates
 // Logout is /logout where the person has to be asked.
 type Logout struct {
 	Page
-	Account    string // that is signed in
-	Network    string
-	ClientName string // that sent them here; empty: unknown
-	LogoutURL  string // POST, form field "decision": "logout", and the three below
-	StayURL    string
+	Account   string // that is signed in
+	Network   string
+	LogoutURL string // POST, form field "decision": "logout", and the three below
+	CancelURL string
 
 	// The parameters of the request that are sent again; empty if there is nowhere to return to.
 	ClientID    string

@@ -49,7 +49,7 @@ func pages(text string) map[string]templ.Component {
 		"continue":         ContinuePage(Continue{Page: l.Page, To: "https://app.example/cb?code=1&x=" + text, ClientName: text}),
 		"continue refused": ContinuePage(Continue{Page: l.Page, To: "javascript:alert(1)//" + text, ClientName: text}),
 		"logout": LogoutPage(Logout{
-			Page: l.Page, Account: text, Network: "testnet", ClientName: text, LogoutURL: "/logout", StayURL: "/",
+			Page: l.Page, Account: text, Network: "testnet", LogoutURL: "/logout", CancelURL: "/",
 			ClientID: text, RedirectURI: text, State: text,
 		}),
 		"message": MessagePage(Message{
