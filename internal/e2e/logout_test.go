@@ -156,6 +156,24 @@ func TestLogoutReachesEveryApplicationOnce(t *testing.T) {
 	}
 }
 
+// L01: the logout URL that openid-client builds of the discovery document.
+func TestOpenIDClientSignsOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, pgtest.DSN(t))
+	s.more = told(newAudience(t).URL + "/bcl")
+	p := s.serve()
+	got := node(t, p, "openid-client-logout.mjs", map[string]any{
+		"issuer": p.issuer, "client_id": "told0", "client_secret": clientSecret, "redirect_uri": redirectURI, "post_logout_redirect_uri": afterLogout,
+	})
+	b := p.browser()
+	if r := b.send("GET", got["end"].(string), ""); r.status != http.StatusSeeOther || r.header.Get("Location") != afterLogout+"?state=s" {
+		t.Errorf("%d %v %s", r.status, r.header, r.body)
+	}
+	if info := b.userInfo(got["access"]); info.status != http.StatusUnauthorized {
+		t.Errorf("userinfo: %d", info.status)
+	}
+}
+
 // S09, RT05: the operator signs an account out of every browser and application.
 func TestOperatorEndsAllSessionsOfAnAccount(t *testing.T) {
 	t.Parallel()
