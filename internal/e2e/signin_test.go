@@ -180,6 +180,9 @@ func (b *browser) approve(c challenge) *url.URL {
 	b.Helper()
 	r := b.postJSON(c.path()+"/verify", b.answer(c))
 	to, err := url.Parse(r.text("redirect_to"))
+	if err == nil && r.status == http.StatusOK && strings.HasPrefix(to.String(), b.issuer+"/continue/") {
+		return b.posted(b.send("GET", to.Path, "")) // response_mode form_post
+	}
 	if r.status != http.StatusOK || err != nil || to.Query().Get("code") == "" {
 		b.Fatalf("verify: %d %s", r.status, r.body)
 	}
