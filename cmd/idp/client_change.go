@@ -21,6 +21,7 @@ type metadataFlags struct {
 	redirectURIs list
 	postLogout   list
 	backchannel  *string
+	grantTypes   list
 	scope        *string
 	alg          *string
 	firstParty   *bool
@@ -36,6 +37,7 @@ func (o *options) metadataFlags() *metadataFlags {
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
 	o.Var(&m.postLogout, "post-logout-redirect-uri", "`URL` that people may be sent to after signing out, exactly this one; repeat for several")
 	m.backchannel = o.String("backchannel-logout-uri", "", "`URL` that is told, server to server, when a person signs out; https, or http on a loopback host")
+	o.Var(&m.grantTypes, "grant-type", "`GRANT` that it may use: authorization_code, refresh_token or client_credentials; repeat for several (default: the first two)")
 	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
 	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
@@ -73,6 +75,8 @@ func (m *metadataFlags) apply(c *idp.Client) {
 			c.PostLogoutRedirectURIs = slices.DeleteFunc(slices.Clone(m.postLogout), func(uri string) bool { return uri == "" })
 		case "backchannel-logout-uri":
 			c.BackchannelLogoutURI = *m.backchannel
+		case "grant-type":
+			c.GrantTypes = m.grantTypes
 		case "scope":
 			c.Scope = *m.scope
 		case "alg":
@@ -122,6 +126,7 @@ Examples:
   idp client create "My CLI" --public --device
   idp client create Billing --jwks-file public-keys.json --redirect-uri https://billing.example.com/cb
   idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
+  idp client create Report --grant-type client_credentials --scope files.read
   idp client create Demo --dev --redirect-uri http://localhost:3000/callback -o json`)
 	m := o.metadataFlags()
 	id := o.String("id", "", "`ID` that it has in the protocol, the client_id (default: made from the name)")
@@ -195,7 +200,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}
+	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}
 	if !slices.ContainsFunc(append(flags, keyFlagNames()...), o.given) {
 		return usage(o.Name(), "say what to change")
 	}

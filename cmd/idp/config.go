@@ -29,7 +29,11 @@ func findConfig(name string) (path string, cfg *config.Config, err error) {
 
 // clientDefaults are what the configuration says where a client says nothing.
 func clientDefaults(cfg *config.Config) clients.Defaults {
-	return clients.Defaults{Alg: cfg.Signing.DefaultAlg, Algs: cfg.Signing.Algs, Lifetimes: cfg.Lifetimes.Default}
+	d := clients.Defaults{Alg: cfg.Signing.DefaultAlg, Algs: cfg.Signing.Algs, Lifetimes: cfg.Lifetimes.Default}
+	for _, resource := range cfg.Resources {
+		d.Scopes = append(d.Scopes, resource.Scopes...)
+	}
+	return d
 }
 
 // checkClients applies the registry's rules to the clients of the

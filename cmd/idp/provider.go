@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
+	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
 	"near-idp/internal/login"
 	"near-idp/internal/logout"
@@ -80,7 +82,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
 		RequireDPoPNonce: cfg.DPoP.RequireNonce,
 		MatchRedirect:    clients.MatchRedirect, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+		Profile: claims.Profile, Scopes: claims.Scopes(), Resources: cfg.Resources, ProfileClaims: claims.Names(),
 		Outbound: outboundClient(cfg),
 	})
 	if err != nil {
@@ -95,7 +97,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, wallets(cfg)...),
-		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: claims.Describe,
+		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log,
 	})
 	if err != nil {
@@ -194,5 +196,18 @@ func every(ctx context.Context, interval time.Duration, do func()) {
 		case <-ticker.C:
 			do()
 		}
+	}
+}
+
+// describe says in plain words what a scope lets a client do. Only its name is
+// known of a resource's scope.
+func describe(resources []idp.Resource) func(scope string) string {
+	return func(scope string) string {
+		for _, resource := range resources {
+			if slices.Contains(resource.Scopes, scope) {
+				return "Use the permission " + scope
+			}
+		}
+		return claims.Describe(scope)
 	}
 }

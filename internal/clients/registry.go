@@ -127,6 +127,7 @@ func (r *Registry) view(stored []idp.Client) *view {
 	v := &view{byID: make(map[string]*idp.Client, len(stored))}
 	seen := map[string]bool{}
 	for _, row := range stored {
+		row.Scope = r.Defaults.withoutGone(row)
 		c, err := r.Defaults.Validate(row)
 		if err != nil {
 			r.log.Error("client ignored: its registration is not valid", "client_id", row.ID, "err", err)

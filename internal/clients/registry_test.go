@@ -201,3 +201,26 @@ func TestInvalidRowsAreNotServed(t *testing.T) {
 		t.Errorf("log: %s", &log)
 	}
 }
+
+// A resource that is taken out of the configuration takes no client with it, and gives none more than it had.
+func TestScopesOfResourcesThatAreGone(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	if _, err := pool.Exec(t.Context(), `
+		INSERT INTO clients (id, managed_by, metadata)
+		VALUES ('both', 'api', '{"redirect_uris":["https://x.example/cb"],"scope":"openid files.read mail.read"}'),
+		       ('only', 'api', '{"redirect_uris":["https://x.example/cb"],"scope":"files.read"}')`); err != nil {
+		t.Fatal(err)
+	}
+	r := clients.New(postgres.New(pool), slog.New(slog.DiscardHandler), time.Now)
+	r.Defaults = clients.Defaults{Scopes: []string{"mail.read"}}
+	if err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := r.Client(t.Context(), "both"); err != nil || c.Scope != "openid mail.read" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := r.Client(t.Context(), "only"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("a client with nothing left is served: %v", err)
+	}
+}

@@ -16,7 +16,7 @@ import (
 const maxName = 100 // characters
 
 var (
-	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode}
+	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode, idp.GrantClientCredentials}
 	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone}
 	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
@@ -36,6 +36,7 @@ type Defaults struct {
 	Alg       string   // signing.default_alg
 	Algs      []string // signing.algs; nil: all
 	Lifetimes idp.Lifetimes
+	Scopes    []string // of resources, which clients may have besides those of the provider
 }
 
 // Validate is Defaults{}.Validate.
@@ -70,10 +71,12 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	}
 	c.GrantTypes = orDefault(c.GrantTypes, defaultGrants)
 	known("grant_types", c.GrantTypes, knownGrants)
-	c.ResponseTypes = orDefault(c.ResponseTypes, []string{"code"})
+	if !slices.Equal(c.GrantTypes, []string{idp.GrantClientCredentials}) {
+		c.ResponseTypes = orDefault(c.ResponseTypes, []string{"code"})
+	}
 	known("response_types", c.ResponseTypes, []string{"code"})
 	c.Scope = d.scope(c)
-	known("scope", c.Scopes(), knownScopes)
+	known("scope", c.Scopes(), slices.Concat(knownScopes, d.Scopes))
 	if c.IDTokenSignedResponseAlg == "" {
 		c.IDTokenSignedResponseAlg = cmp.Or(d.Alg, idp.RS256)
 	}
@@ -110,8 +113,11 @@ func checkTogether(c idp.Client) error {
 	code := slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode)
 	refresh := slices.Contains(c.GrantTypes, idp.GrantRefreshToken)
 	device := slices.Contains(c.GrantTypes, idp.GrantDeviceCode)
-	add(!code && !device, "grant_types lacks authorization_code and "+idp.GrantDeviceCode+", the grants that sign a user in: add one of them")
+	machine := slices.Contains(c.GrantTypes, idp.GrantClientCredentials)
+	add(!code && !device && !machine, "grant_types lacks authorization_code and "+idp.GrantDeviceCode+", the grants that sign a user in: add one of them")
 	add(c.DeviceMatchNumber && !device, "device_match_number is true but grant_types lacks "+idp.GrantDeviceCode+": add the one or remove the other")
+	add(machine && refresh && !code && !device, "grant_types has refresh_token but no grant that signs a user in: add authorization_code or remove it")
+	add(machine && c.Public(), "grant_types has client_credentials, but a public client has no credentials: remove it")
 	add(code && len(c.RedirectURIs) == 0, "redirect_uris is empty: give at least one, for example https://app.example.com/callback")
 	add(len(c.RedirectURIs) > maxRedirectURIs, fmt.Sprintf("redirect_uris has %d entries: at most %d are allowed", len(c.RedirectURIs), maxRedirectURIs))
 	add(len(c.PostLogoutRedirectURIs) > maxRedirectURIs, fmt.Sprintf("post_logout_redirect_uris has %d entries: at most %d are allowed", len(c.PostLogoutRedirectURIs), maxRedirectURIs))
@@ -123,13 +129,26 @@ func checkTogether(c idp.Client) error {
 
 func (d Defaults) scope(c idp.Client) string {
 	scopes := orDefault(c.Scopes(), nil)
-	if len(scopes) == 0 {
+	if len(scopes) == 0 && !slices.Equal(c.GrantTypes, []string{idp.GrantClientCredentials}) {
 		scopes = []string{scopeOpenID, scopeProfile}
 		if slices.Contains(c.GrantTypes, idp.GrantRefreshToken) {
 			scopes = append(scopes, scopeOfflineAccess)
 		}
 	}
 	return strings.Join(scopes, " ")
+}
+
+// withoutGone returns the scope of a stored client without those of resources
+// that the configuration no longer has: the client lives on for the rest. If there is no
+// rest it stays as it is, since an empty scope would mean the default.
+func (d Defaults) withoutGone(c idp.Client) string {
+	left := slices.DeleteFunc(c.Scopes(), func(scope string) bool {
+		return !slices.Contains(knownScopes, scope) && !slices.Contains(d.Scopes, scope)
+	})
+	if len(left) == 0 {
+		return c.Scope
+	}
+	return strings.Join(left, " ")
 }
 
 // The forms of a client_id.

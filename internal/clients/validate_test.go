@@ -73,6 +73,10 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`token_endpoint_auth_method "tls"`:                               func(c *idp.Client) { c.TokenEndpointAuthMethod = "tls" },
 		`client_secret_basic, client_secret_post, private_key_jwt, none`: func(c *idp.Client) { c.TokenEndpointAuthMethod = "None" },
 		`grant_types "password" is not known: use one of authorization_`: func(c *idp.Client) { c.GrantTypes = []string{"authorization_code", "password"} },
+		`a public client has no credentials`: func(c *idp.Client) {
+			c.TokenEndpointAuthMethod, c.GrantTypes = idp.AuthNone, []string{"authorization_code", "client_credentials"}
+		},
+		`refresh_token but no grant that signs a user in`:                func(c *idp.Client) { c.GrantTypes = []string{"client_credentials", "refresh_token"} },
 		`grant_types lacks authorization_code`:                           func(c *idp.Client) { c.GrantTypes = []string{"refresh_token"} },
 		`grant_types lacks refresh_token`:                                func(c *idp.Client) { c.GrantTypes, c.Scope = []string{"authorization_code"}, "openid offline_access" },
 		`response_types "token" is not known: use one of code`:           func(c *idp.Client) { c.ResponseTypes = []string{"token"} },
@@ -186,4 +190,20 @@ func FuzzValidate(f *testing.F) {
 			t.Errorf("%q does not allow its own origin", uri)
 		}
 	})
+}
+
+// T09: who asks for itself needs no redirect URI and is given no scope about a person unasked.
+func TestClientWithoutPeople(t *testing.T) {
+	t.Parallel()
+	d := clients.Defaults{Scopes: []string{"files.read"}}
+	c, err := d.Validate(idp.Client{ID: "robot", GrantTypes: []string{idp.GrantClientCredentials}})
+	if err != nil || c.Scope != "" || len(c.ResponseTypes) != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err = d.Validate(idp.Client{ID: "robot", GrantTypes: []string{idp.GrantClientCredentials}, Scope: "files.read"}); err != nil || c.Scope != "files.read" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err = clients.Validate(c); err == nil {
+		t.Error("a scope of no resource is accepted")
+	}
 }

@@ -48,6 +48,7 @@ func (c *Config) check(p *problems) {
 	}
 	checkLifetimes(p, "lifetimes.default", c.Lifetimes.Default)
 	c.checkClients(p)
+	c.checkResources(p)
 	c.checkWallets(p)
 	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")
 	oneOf(p, "telemetry.log.format", c.Telemetry.Log.Format, "json", "text")

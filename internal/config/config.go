@@ -41,10 +41,12 @@ type Config struct {
 	DPoP       DPoP       `yaml:"dpop"`
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
-	Clients   []Client  `yaml:"clients"`
-	Wallets   Wallets   `yaml:"wallets"`
-	Telemetry Telemetry `yaml:"telemetry"`
-	Branding  Branding  `yaml:"branding"`
+	Clients []Client `yaml:"clients"`
+	// Resources are the APIs that access tokens can be issued for (RFC 8707). Default: none.
+	Resources []idp.Resource `yaml:"resources"`
+	Wallets   Wallets        `yaml:"wallets"`
+	Telemetry Telemetry      `yaml:"telemetry"`
+	Branding  Branding       `yaml:"branding"`
 
 	// Warnings are sentences about what works but should be looked at.
 	Warnings []string `yaml:"-"`

@@ -86,7 +86,7 @@ func TestClientThatIsSwitchedOffIsStoppedEverywhere(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]func(p *process){
 		"disabled": func(p *process) { execute(t, p.dsn, "UPDATE clients SET disabled_at = now() WHERE id = 'soon-off'") },
-		"deleted":  func(p *process) { p.run("client", "delete", "soon-off", "--config", p.config) },
+		"deleted":  func(p *process) { p.run("client", "delete", "soon-off", "--yes", "--config", p.config) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code"
+	GrantClientCredentials = "client_credentials"
 
 	AuthSecretBasic = "client_secret_basic"
 	AuthSecretPost  = "client_secret_post"

@@ -97,7 +97,7 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
-	rp := &relyingParty{Client: client, redirect: given, audience: p.Issuer}
+	rp := &relyingParty{Client: client, redirect: given}
 	switch {
 	case given != "" && p.MatchRedirect(client.RedirectURIs, given):
 		return rp, nil
@@ -139,10 +139,13 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fres
 	if err != nil {
 		return nil, fromFosite(f, err)
 	}
-	for _, scope := range p.grantable(rp.Client, form) {
+	granted := p.grantable(rp.Client, form)
+	for _, scope := range granted {
 		request.GrantScope(scope)
 	}
-	request.GrantAudience(p.Issuer)
+	for _, audience := range p.audience(form, granted) {
+		request.GrantAudience(audience)
+	}
 	// Who signs in is known only to the statement that consumes the login.
 	if _, err := p.fosite.NewAuthorizeResponse(ctx, request, newSession(l.ID)); err != nil {
 		return nil, fromFosite(f, err)
@@ -180,19 +183,6 @@ func (p *Provider) asRequest(rp *relyingParty, form url.Values) *http.Request {
 		}
 	}
 	return &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}, Form: query}
-}
-
-// grantable returns the requested scopes that exist and that the client may
-// have. Others are ignored (OpenID Connect Core section 3.1.2.1).
-func (p *Provider) grantable(c *idp.Client, form url.Values) []string {
-	allowed := c.Scopes()
-	var scopes []string
-	for _, scope := range strings.Fields(form.Get(paramScope)) {
-		if slices.Contains(p.Scopes, scope) && slices.Contains(allowed, scope) && !slices.Contains(scopes, scope) {
-			scopes = append(scopes, scope)
-		}
-	}
-	return scopes
 }
 
 // redirectHost names the place of a redirect URI for a person.

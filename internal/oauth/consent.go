@@ -20,11 +20,7 @@ func (p *Provider) consent(rp *relyingParty, form url.Values, code *idp.Code, fr
 	if len(code.Claims) > 0 && !slices.Contains(terms.Scopes, scopeProfile) {
 		terms.Scopes = append(terms.Scopes, scopeProfile)
 	}
-	for _, audience := range code.Audience {
-		if audience != p.Issuer {
-			terms.Resources = append(terms.Resources, audience)
-		}
-	}
+	terms.Resources = p.others(code.Audience)
 	switch {
 	case promptOf(form).consent:
 		terms.Asked = idp.AskAlways

@@ -79,10 +79,14 @@ func (p *Provider) AuthorizeDevice(ctx context.Context, r *http.Request, from id
 	if err := checkSyntax(form); err != nil {
 		return nil, err
 	}
+	if err := p.checkResources(client, resourcesOf(form)); err != nil {
+		return nil, err
+	}
+	scopes := p.grantable(client, form)
 	code := devicePrefix + secretText()
 	hash := sha256.Sum256([]byte(code))
 	d := &idp.Device{
-		ID: rand.Text(), Hash: hash[:], ClientID: client.ID, Scopes: p.grantable(client, form), Audience: []string{p.Issuer}, Choices: []int{},
+		ID: rand.Text(), Hash: hash[:], ClientID: client.ID, Scopes: scopes, Audience: p.audience(form, scopes), Choices: []int{},
 		Sender: from, CreatedAt: p.Now(), ExpiresAt: p.Now().Add(deviceLifetime), Interval: deviceInterval,
 	}
 	if client.DeviceMatchNumber {
@@ -162,6 +166,9 @@ func (p *Provider) RequestFor(ctx context.Context, d *idp.Device) (*Request, err
 		return nil, fmt.Errorf("device: %w", err)
 	}
 	params := url.Values{paramClientID: {client.ID}, paramScope: {strings.Join(d.Scopes, " ")}, keptDevice: {d.ID}}
+	if resources := p.others(d.Audience); len(resources) > 0 {
+		params[paramResource] = resources
+	}
 	return &Request{Client: client, Params: params.Encode(), RedirectHost: OnAnotherDevice, maxAge: -1}, nil
 }
 
@@ -180,7 +187,7 @@ func (p *Provider) issueDevice(ctx context.Context, l *idp.Login) (*idp.Code, er
 	scopes := p.grantable(client, form)
 	return &idp.Code{
 		Hash: nothing[:], ExpiresAt: p.Now(), Scopes: scopes,
-		Consent: idp.Consent{Asked: idp.AskAlways, Scopes: scopes},
+		Consent: idp.Consent{Asked: idp.AskAlways, Scopes: scopes, Resources: p.others(p.audience(form, scopes))},
 	}, nil
 }
 

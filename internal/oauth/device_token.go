@@ -34,7 +34,12 @@ func (h deviceHandler) HandleTokenEndpointRequest(ctx context.Context, r fosite.
 		f.err = err // fosite would reword it
 		return fosite.ErrInvalidGrant
 	}
-	f.grant = grant
+	t, refusal := h.p.aim(f.client.Client, grant, r.GetRequestForm())
+	if refusal != nil {
+		f.err = refusal
+		return fosite.ErrInvalidGrant
+	}
+	f.grant, f.target, f.client.audience = grant, t, grant.Audience
 	r.SetID(grant.ID)
 	r.SetSession(newSession(grant.Identity.Subject))
 	for _, scope := range grant.Scopes {

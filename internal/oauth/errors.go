@@ -41,6 +41,8 @@ const (
 	invalidRequest          = "invalid_request"
 	invalidClient           = "invalid_client"
 	invalidGrant            = "invalid_grant"
+	invalidScope            = "invalid_scope"
+	invalidTarget           = "invalid_target"
 	invalidToken            = "invalid_token"
 	unauthorizedClient      = "unauthorized_client"
 	unsupportedGrantType    = "unsupported_grant_type"

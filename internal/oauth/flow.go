@@ -22,6 +22,7 @@ type flow struct {
 	key    idp.ProvenKey   // token: the key that the request proved to hold
 	grant  *idp.Grant      // token: the grant that was claimed
 	claim  *fosite.Request // token: the same, as fosite wants it
+	target target          // token: the part of it that the access token is for
 	err    error           // what the database said, kept from fosite's rewriting
 }
 
@@ -42,8 +43,8 @@ func authenticated(ctx context.Context, _ *http.Request, _ url.Values) (fosite.C
 // fosite.OpenIDConnectClient: those may send request objects, of which fosite accepts unsigned ones.
 type relyingParty struct {
 	*idp.Client
-	redirect string // the redirect URI of this request, already matched
-	audience string
+	redirect string   // the redirect URI of this request, already matched
+	audience []string // of the grant that is claimed
 }
 
 var _ fosite.Client = (*relyingParty)(nil)
@@ -55,7 +56,7 @@ func (c *relyingParty) GetGrantTypes() fosite.Arguments    { return c.GrantTypes
 func (c *relyingParty) GetResponseTypes() fosite.Arguments { return c.ResponseTypes }
 func (c *relyingParty) GetScopes() fosite.Arguments        { return c.Scopes() }
 func (c *relyingParty) IsPublic() bool                     { return c.Public() }
-func (c *relyingParty) GetAudience() fosite.Arguments      { return []string{c.audience} }
+func (c *relyingParty) GetAudience() fosite.Arguments      { return c.audience }
 
 // A session is the little that fosite must know of who signed in. Times and
 // claims of tokens are set by the strategy.

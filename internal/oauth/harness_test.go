@@ -50,22 +50,6 @@ type env struct {
 	chain   atomic.Pointer[chainAnswer] // nil: every key is held
 }
 
-// A chainAnswer is what the chain says of every key.
-type chainAnswer struct {
-	holds bool
-	err   error
-}
-
-func (e *env) HoldsKey(_ context.Context, accountID, publicKey string) (bool, error) {
-	if accountID != "alice.near" || publicKey != "ed25519:x" {
-		e.Errorf("the chain was asked about %s of %s", publicKey, accountID)
-	}
-	if answer := e.chain.Load(); answer != nil {
-		return answer.holds, answer.err
-	}
-	return true, nil
-}
-
 func (e *env) Client(_ context.Context, id string) (*idp.Client, error) {
 	if c := e.clients[id]; c != nil {
 		return c, nil
@@ -126,12 +110,15 @@ func setup(t *testing.T) *env {
 		{ID: "basic", Secrets: secrets, TokenEndpointAuthMethod: idp.AuthSecretBasic},
 		{ID: "gone", Secrets: secrets, Disabled: true},
 		{ID: "two", Secrets: secrets, RedirectURIs: []string{redirect, redirect + "/2"}},
+		{ID: "app", Secrets: secrets, Scope: "openid profile offline_access files.read files.write mail.read"},
+		{ID: "robot", Secrets: secrets, GrantTypes: []string{idp.GrantClientCredentials}, Scope: "files.read mail.read", RedirectURIs: []string{}},
+		{ID: "files-api", Secrets: secrets, GrantTypes: []string{idp.GrantClientCredentials}, RedirectURIs: []string{}},
 		{ID: "noscope", Secrets: secrets, Scope: "openid"},
 	} {
 		if c.RedirectURIs == nil {
 			c.RedirectURIs = []string{redirect}
 		}
-		valid, err := clients.Validate(c)
+		valid, err := clients.Defaults{Scopes: []string{"files.read", "files.write", "mail.read"}}.Validate(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +140,7 @@ func (e *env) options(store oauth.Store) oauth.Options {
 	return oauth.Options{
 		Issuer: issuer, Clients: e, Keys: keys, Store: store, Chain: e, RecheckGrace: 24 * time.Hour,
 		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(),
+		Profile: claims.Profile, Scopes: claims.Scopes(), Resources: resources, ProfileClaims: claims.Names(),
 	}
 }
 

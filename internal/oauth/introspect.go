@@ -69,7 +69,10 @@ func (p *Provider) Introspect(ctx context.Context, r *http.Request) (*Introspect
 
 // concerns reports that a client may learn of an access token.
 func (p *Provider) concerns(caller *idp.Client, claims *accessClaims) bool {
-	return claims.ClientID == caller.ID
+	return claims.ClientID == caller.ID || slices.ContainsFunc(claims.Audience, func(uri string) bool {
+		resource := p.resource(uri)
+		return resource != nil && slices.Contains(resource.ServedBy, caller.ID)
+	})
 }
 
 // live reports that a client exists and is not disabled.

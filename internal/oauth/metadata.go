@@ -61,10 +61,10 @@ func (p *Provider) describe() metadata {
 		PAREndpoint:           p.Issuer + "/par",
 		JWKSURI:               p.Issuer + "/jwks",
 		EndSessionEndpoint:    p.Issuer + "/logout",
-		Scopes:                p.Scopes,
+		Scopes:                slices.Concat(p.Scopes, p.resourceScopes()),
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         responseModes,
-		GrantTypes:            []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode},
+		GrantTypes:            p.grantTypes(),
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           p.Keys.Algs(),
 		AuthMethods:           slices.Concat(confidential, []string{idp.AuthNone}),
@@ -83,6 +83,27 @@ func (p *Provider) describe() metadata {
 		BackchannelSession: true,
 		IssuerInResponse:   true,
 	}
+}
+
+// grantTypes are those of the token endpoint. A client has nothing to ask for
+// itself where there are no resources.
+func (p *Provider) grantTypes() []string {
+	grants := []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode}
+	if len(p.Resources) > 0 {
+		grants = append(grants, idp.GrantClientCredentials)
+	}
+	return grants
+}
+
+func (p *Provider) resourceScopes() (scopes []string) {
+	for _, resource := range p.Resources {
+		for _, scope := range resource.Scopes {
+			if !slices.Contains(scopes, scope) {
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	return scopes
 }
 
 // Metadata returns the discovery document as JSON.

@@ -46,7 +46,7 @@ const (
 var authorizeParams = map[string]int{
 	paramClientID: 100, paramRedirectURI: 2048, paramResponseType: 100, paramResponseMode: 100,
 	paramScope: 2048, paramState: 4096, paramNonce: 1024, paramPrompt: 100, paramMaxAge: 20,
-	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20, paramClaims: 4096, paramIDTokenHint: 8192, paramDPoPKey: 43,
+	paramLoginHint: 256, paramCodeChallenge: 128, paramCodeChallengeMethod: 20, paramClaims: 4096, paramIDTokenHint: 8192, paramDPoPKey: 43, paramResource: 2048,
 }
 
 // stored returns the parameters worth keeping with a login.
@@ -54,8 +54,11 @@ func stored(form url.Values) url.Values {
 	keep := url.Values{}
 	for name := range authorizeParams {
 		if value := form.Get(name); value != "" && name != paramIDTokenHint {
-			keep.Set(name, value)
+			keep[name] = form[name][:1]
 		}
+	}
+	if resources := resourcesOf(form); len(resources) > 0 {
+		keep[paramResource] = resources
 	}
 	return keep
 }
@@ -95,6 +98,9 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 	}
 	if key := form.Get(paramDPoPKey); key != "" && !wellFormedThumbprint(key) {
 		return bad(invalidRequest, "The parameter dpop_jkt is not the base64url of a SHA-256 thumbprint.")
+	}
+	if err := p.checkResources(c, resourcesOf(form)); err != nil {
+		return err
 	}
 	return checkPrompt(form)
 }

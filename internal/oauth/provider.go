@@ -60,6 +60,8 @@ type Store interface {
 	PushedRequest(ctx context.Context, hash []byte, clientID string) (params, loginID string, err error)
 	ClaimPushedRequest(ctx context.Context, hash []byte, loginID string) (winner string, err error)
 	RevokeGrant(ctx context.Context, id, clientID string) error
+	// CreateGrant stores the grant of a client to itself.
+	CreateGrant(ctx context.Context, g *idp.Grant) error
 	// EndSessions ends sessions and what was granted in them, and has clients told of it.
 	EndSessions(ctx context.Context, offline bool, sids ...string) (int, error)
 	DeviceStore
@@ -91,7 +93,8 @@ type Options struct {
 	CheckSecret      func(c *idp.Client, given string, now time.Time) bool
 	// Profile returns the claims about a person that these scopes disclose.
 	Profile       func(who idp.Identity, scopes []string) map[string]any
-	Scopes        []string // that clients may be granted
+	Scopes        []string // that clients may be granted, besides those of resources
+	Resources     []idp.Resource
 	ProfileClaims []string // that Profile may return, for discovery
 	// Outbound fetches the keys that clients publish at their jwks_uri; nil: nothing is fetched.
 	Outbound *http.Client

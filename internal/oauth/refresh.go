@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"near-idp/internal/idp"
 )
@@ -21,13 +22,16 @@ type Chain interface {
 // be asked. A token of an earlier generation leads nowhere new: within the grace
 // window it gives what its successor's check allowed, and after it ends the grant. It
 // fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
-func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, key idp.ProvenKey) (*idp.Grant, error) {
+func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, form url.Values, key idp.ProvenKey) (*idp.Grant, error) {
 	grant, err := p.Store.Grant(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if grant.ClientID != client.ID || !p.Now().Before(grant.ExpiresAt) {
 		return nil, fmt.Errorf("grant of %s until %s: %w", grant.ClientID, grant.ExpiresAt, idp.ErrNotFound)
+	}
+	if _, refusal := p.aim(client, grant, form); refusal != nil {
+		return nil, refusal
 	}
 	checked := false
 	if grant.Generation == generation {

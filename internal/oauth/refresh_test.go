@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -9,6 +10,22 @@ import (
 )
 
 var errSilent = errors.New("no RPC provider answers")
+
+// A chainAnswer is what the chain says of every key.
+type chainAnswer struct {
+	holds bool
+	err   error
+}
+
+func (e *env) HoldsKey(_ context.Context, accountID, publicKey string) (bool, error) {
+	if accountID != "alice.near" || publicKey != "ed25519:x" {
+		e.Errorf("the chain was asked about %s of %s", publicKey, accountID)
+	}
+	if answer := e.chain.Load(); answer != nil {
+		return answer.holds, answer.err
+	}
+	return true, nil
+}
 
 // age lets the last answer of the chain about every key be this old.
 func (e *env) age(d time.Duration) {

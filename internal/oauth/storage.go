@@ -92,8 +92,7 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 		granted.Set(paramCodeChallenge, challenge)
 		granted.Set(paramCodeChallengeMethod, methodS256)
 	}
-	f.claimed(granted)
-	return f.claim, nil
+	return f.claimed(s.p, form, granted)
 }
 
 // GetRefreshTokenSession spends one generation of a refresh token.
@@ -104,7 +103,8 @@ func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _
 		return nil, fosite.ErrNotFound
 	}
 	var err error
-	f.grant, err = s.p.refresh(ctx, f.client.Client, id, generation, f.key)
+	form := ctx.Value(fosite.AccessRequestContextKey).(fosite.AccessRequester).GetRequestForm()
+	f.grant, err = s.p.refresh(ctx, f.client.Client, id, generation, form, f.key)
 	switch {
 	case errors.Is(err, idp.ErrUsed):
 		f.err = &Error{Status: 400, Code: invalidGrant, Err: err,
@@ -116,17 +116,24 @@ func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _
 		f.err = err
 		return nil, err
 	}
-	f.claimed(url.Values{})
-	return f.claim, nil
+	return f.claimed(s.p, form, url.Values{})
 }
 
-// claimed makes the claimed grant visible to fosite.
-func (f *flow) claimed(form url.Values) {
+// claimed makes the claimed grant visible to fosite, and says what of it the
+// request is for.
+func (f *flow) claimed(p *Provider, request, granted url.Values) (fosite.Requester, error) {
+	t, refusal := p.aim(f.client.Client, f.grant, request)
+	if refusal != nil {
+		f.err = refusal
+		return nil, fosite.ErrNotFound
+	}
+	f.target, f.client.audience = t, f.grant.Audience
 	f.claim = &fosite.Request{
-		ID: f.grant.ID, Client: f.client, Form: form, Session: newSession(f.grant.Identity.Subject),
+		ID: f.grant.ID, Client: f.client, Form: granted, Session: newSession(f.grant.Identity.Subject),
 		RequestedScope: f.grant.Scopes, GrantedScope: f.grant.Scopes,
 		RequestedAudience: f.grant.Audience, GrantedAudience: f.grant.Audience,
 	}
+	return f.claim, nil
 }
 
 // GetPKCERequestSession returns the claimed code if a challenge was met.

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,40 +138,35 @@ type accessClaims struct {
 	Expires  int64    `json:"exp"`
 	IssuedAt int64    `json:"iat"`
 	ID       string   `json:"jti"`
-	AuthTime int64    `json:"auth_time"`
+	AuthTime int64    `json:"auth_time,omitempty"`
 	GrantID  string   `json:"grant_id"`
 	// Confirmation is nil in a bearer token.
 	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
-func (s strategy) GenerateAccessToken(ctx context.Context, r fosite.Requester) (token, signature string, err error) {
-	f, now := flowOf(ctx), s.p.Now()
-	claims, err := json.Marshal(accessClaims{
-		Issuer: s.p.Issuer, Subject: f.grant.Identity.Subject, Audience: f.grant.Audience, ClientID: f.client.ID,
-		Scope: strings.Join(narrowed(ctx, r), " "), ID: rand.Text(), GrantID: f.grant.ID,
-		IssuedAt: now.Unix(), Expires: now.Add(s.p.lifetimes(f.client.Client).AccessToken.Std()).Unix(),
-		AuthTime: f.grant.Identity.AuthTime.Unix(), Confirmation: confirm(f.key.Thumbprint),
-	})
-	if err != nil {
-		return "", "", err
-	}
-	token, err = s.p.Keys.Sign(typAccessToken, s.p.accessAlg(f.client.Client), claims)
+func (s strategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) (token, signature string, err error) {
+	f := flowOf(ctx)
+	token, err = s.p.signAccess(f.client.Client, f.grant, f.target, f.key.Thumbprint)
 	return token, "", err
 }
 
-// narrowed returns the granted scopes, or those of them that a refresh asked
-// for (RFC 6749 section 6). A refresh cannot widen.
-func narrowed(ctx context.Context, r fosite.Requester) []string {
-	granted := flowOf(ctx).grant.Scopes
-	request, ok := r.(fosite.AccessRequester)
-	if !ok || !request.GetGrantTypes().ExactOne(idp.GrantRefreshToken) {
-		return granted
+// signAccess makes an access token for a grant or the part of it that is wanted,
+// bound to the key with this thumbprint unless that is empty.
+func (p *Provider) signAccess(c *idp.Client, grant *idp.Grant, t target, thumbprint string) (string, error) {
+	now := p.Now()
+	claims := accessClaims{
+		Issuer: p.Issuer, Subject: grant.Identity.Subject, Audience: t.audience, ClientID: c.ID,
+		Scope: strings.Join(t.scopes, " "), ID: rand.Text(), GrantID: grant.ID, IssuedAt: now.Unix(), Expires: now.Add(t.life).Unix(),
+		Confirmation: confirm(thumbprint),
 	}
-	wanted := strings.Fields(request.GetRequestForm().Get(paramScope))
-	if len(wanted) == 0 {
-		return granted
+	if grant.Identity.AccountID != "" { // a person's
+		claims.AuthTime = grant.Identity.AuthTime.Unix()
 	}
-	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool { return !slices.Contains(wanted, scope) })
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	return p.Keys.Sign(typAccessToken, p.accessAlg(c), payload)
 }
 
 // Access tokens are not stored.

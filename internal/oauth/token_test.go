@@ -271,7 +271,7 @@ func TestTokenRequestErrors(t *testing.T) {
 	}{
 		"no grant type":      {codeForm(code, "grant_type", ""), "invalid_request", 400},
 		"password":           {codeForm(code, "grant_type", "password"), "unsupported_grant_type", 400},
-		"client credentials": {codeForm(code, "grant_type", "client_credentials"), "unsupported_grant_type", 400},
+		"client credentials": {codeForm(code, "grant_type", "client_credentials"), "unauthorized_client", 400},
 		"two grant types":    {codeForm(code, "grant_type", "authorization_code refresh_token"), "unsupported_grant_type", 400},
 		"no code":            {codeForm(code, "code", ""), "invalid_request", 400},
 		"no refresh token":   {refreshForm(""), "invalid_request", 400},
