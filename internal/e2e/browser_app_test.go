@@ -27,7 +27,12 @@ func newApplication(t testing.TB) *application {
 		title := "Notes"
 		if r.URL.Path == "/callback" {
 			title = "Back in Notes"
-			a.arrivals <- r.URL.Query()
+			arrival := r.URL.Query()
+			if r.Method == http.MethodPost { // response_mode form_post: nothing is in the URL
+				_ = r.ParseForm() // what cannot be read is missed below
+				arrival = r.PostForm
+			}
+			a.arrivals <- arrival
 			if a.silent {
 				w.WriteHeader(http.StatusNoContent)
 				return
