@@ -5,7 +5,7 @@
 #   scripts/deps.sh             Go (only checked) and the PostgreSQL server
 #   scripts/deps.sh --browser   and Chromium with a font, for the browser tests
 #   scripts/deps.sh --node      and Node.js with npm, and the npm test packages
-#   scripts/deps.sh --rp        and, on Debian, Apache with mod_auth_openidc
+#   scripts/deps.sh --rp        and Python with Authlib; on Debian, Apache with mod_auth_openidc
 #
 # Quick and silent when everything is there.
 set -euo pipefail
@@ -45,6 +45,7 @@ have_font() {
   [ -n "$(find -L /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ]
 }
 
+have_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 have_rp() { [ -x /usr/sbin/apache2 ] && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
 
 have_node() { have node && have npm; }
@@ -73,19 +74,23 @@ as_root() {
 # packages prints what the package manager calls a thing.
 packages() {
   case $manager:$1 in
+    apt-get:python) echo python3 python3-venv ;;
     apt-get:postgres) echo postgresql ;;
     apt-get:browser) echo chromium ;;
     apt-get:font) echo fonts-dejavu-core ;;
     apt-get:node) echo nodejs npm ;;
     apt-get:rp) echo apache2 libapache2-mod-auth-openidc ;;
+    dnf:python) echo python3 ;;
     dnf:postgres) echo postgresql-server ;;
     dnf:browser) echo chromium-headless ;;
     dnf:font) echo dejavu-sans-fonts ;;
     dnf:node) echo nodejs npm ;;
+    apk:python) echo python3 ;;
     apk:postgres) echo postgresql ;;
     apk:browser) echo chromium ;;
     apk:font) echo font-dejavu ;;
     apk:node) echo nodejs npm ;;
+    brew:python) echo python3 ;;
     brew:postgres) echo postgresql@17 ;;
     brew:browser) echo google-chrome ;;
     brew:node) echo node ;;
@@ -168,11 +173,13 @@ describe() {
     browser) echo "Chromium or Google Chrome" ;;
     font) echo "a TrueType font" ;;
     node) echo "Node.js with npm" ;;
+    python) echo "Python 3 with venv" ;;
     rp) echo "Apache with mod_auth_openidc" ;;
   esac
 }
 
 with_node=false
+with_python=false
 want postgres
 for arg in "$@"; do
   case $arg in
@@ -185,6 +192,8 @@ for arg in "$@"; do
       with_node=true
       ;;
     --rp)
+      want python
+      with_python=true
       # The tests that need it are skipped on other systems.
       if [ "$manager" = apt-get ]; then want rp; fi
       ;;
@@ -228,4 +237,13 @@ fi
 
 if $with_node; then
   scripts/npm.sh
+fi
+
+# The Python packages live beside the caches and are made again when their list changes.
+venv=.cache/relying-parties list=internal/e2e/requirements.txt
+if $with_python && ! cmp -s "$list" "$venv/requirements.txt"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$list"
+  cp "$list" "$venv/requirements.txt"
 fi

@@ -31,7 +31,12 @@ func requireNPM(t testing.TB) {
 func node(t testing.TB, p *process, script string, input map[string]any) map[string]any {
 	t.Helper()
 	requireNPM(t)
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", script), encode(t, input))
+	return converse(t, p, exec.CommandContext(t.Context(), "node", filepath.Join("testdata", script), encode(t, input)))
+}
+
+// converse runs a script that speaks as node describes.
+func converse(t testing.TB, p *process, cmd *exec.Cmd) map[string]any {
+	t.Helper()
 	cmd.WaitDelay = 10 * time.Second
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -53,11 +58,11 @@ func node(t testing.TB, p *process, script string, input map[string]any) map[str
 			Done  map[string]any `json:"done"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Errorf("%s printed %s", script, lines.Text())
+			t.Errorf("%s printed %s", cmd.Args[1], lines.Text())
 		}
 		if line.Visit != "" {
 			if _, err := stdin.Write([]byte(p.browser().visit(line.Visit).String() + "\n")); err != nil {
-				t.Errorf("%s hears nothing: %v", script, err)
+				t.Errorf("%s hears nothing: %v", cmd.Args[1], err)
 			}
 		}
 		if line.Done != nil {
@@ -66,7 +71,7 @@ func node(t testing.TB, p *process, script string, input map[string]any) map[str
 		}
 	}
 	if err := cmd.Wait(); err != nil || done == nil {
-		t.Fatalf("%s: %v\n%s", script, err, stderr.String())
+		t.Fatalf("%s: %v\n%s", cmd.Args[1], err, stderr.String())
 	}
 	return done
 }
