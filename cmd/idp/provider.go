@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
@@ -98,6 +99,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, wallets(cfg)...),
 		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
+		Accounts:       &account.Service{Store: store},
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log,
 	})
 	if err != nil {

@@ -131,3 +131,11 @@ type Grant struct {
 	// KeyCheckedAt is when the chain last confirmed the key that signed.
 	KeyCheckedAt time.Time
 }
+
+// An Application is what one client may know of a person, who may take it back.
+type Application struct {
+	ClientID string
+	Scopes   []string
+	Since    time.Time
+	LastUsed time.Time // when it last got a token, or the consent
+}

@@ -94,6 +94,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 		Resources:  terms.Resources,
 		DecideURL:  s.base + "/consent/" + l.ID,
 		AgainURL:   s.authorizeURL(l, "login"),
+		AccountURL: s.base + "/account",
 	}
 	for _, scope := range terms.Scopes {
 		if words := s.Describe(scope); words != "" {

@@ -12,6 +12,9 @@ import (
 	"near-idp/web/templates"
 )
 
+// What is looked up for an account page: client ids and session ids.
+var accountFieldSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+
 // Ids are made by us of these characters. Others never reach the database,
 // where a NUL would be an error of ours instead of an unknown login.
 var idSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -202,13 +205,15 @@ func (s *server) endedHere(r *http.Request, l *idp.Login) templates.Message {
 			Heading: "Not signed in", Text: "The sign-in was cancelled. Nothing was shared."}
 	}
 	return templates.Message{Page: s.view(r, "Signed in", ""), Tone: templates.ToneSuccess,
-		Heading: "You are signed in", Text: "You are signed in as " + l.Proof.AccountID + " on " + s.networkName() + ".", Detail: l.Proof.AccountID}
+		Heading: "You are signed in", Text: "You are signed in as " + l.Proof.AccountID + " on " + s.networkName() + ".", Detail: l.Proof.AccountID,
+		ActionURL: s.base + "/account", ActionText: "Your account"}
 }
 
 // home says what this address is to somebody who typed it.
 func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, templates.MessagePage(templates.Message{
 		Page: s.view(r, "", ""), Heading: "Sign in with NEAR",
-		Text: "Applications send you here to sign in with your NEAR account. To sign in to one, start there.",
+		Text:      "Applications send you here to sign in with your NEAR account. To sign in to one, start there.",
+		ActionURL: s.base + "/account", ActionText: "Your account",
 	}))
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
@@ -130,8 +131,8 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	})
 	handler, err := web.New(web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
-		Wallets: []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
-		Ready:   store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
+		Wallets:  []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
+		Accounts: &account.Service{Store: store}, Ready: store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
 	})
 	must(p.t, err)
 	return handler

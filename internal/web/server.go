@@ -84,6 +84,7 @@ type Options struct {
 	Logins   Logins
 	Protocol Protocol
 	Clients  Clients
+	Accounts Accounts
 	// Describe says in plain words what a scope lets a client learn or do.
 	Describe func(scope string) string
 
@@ -170,6 +171,9 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
+	at("GET /account", s.page(s.accountPage))
+	at("POST /account/disconnect", s.page(s.own(s.disconnect)))
+	at("POST /account/sign-out", s.page(s.own(s.signOut)))
 	at("GET /consent/{id}", s.page(s.consentPage))
 	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+
+	"near-idp/internal/idp"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Applications lists the clients that a subject allowed something or that hold
+// a grant of theirs, the last used first.
+func (s *Store) Applications(ctx context.Context, network, subject string) ([]idp.Application, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT client_id, array_agg(DISTINCT scope), min(since), max(used)
+		FROM (
+			SELECT client_id, unnest(scopes) AS scope, granted_at AS since, granted_at AS used
+			FROM consents
+			WHERE network = $1 AND subject = $2
+			UNION ALL
+			SELECT client_id, unnest(scopes), created_at, coalesce(rotated_at, created_at)
+			FROM grants
+			WHERE network = $1 AND subject = $2 AND revoked_at IS NULL AND expires_at > now()
+		) AS held
+		GROUP BY client_id
+		ORDER BY max(used) DESC, client_id`, network, subject)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a idp.Application, err error) {
+		err = row.Scan(&a.ClientID, &a.Scopes, &a.Since, &a.LastUsed)
+		return a, err
+	})
+	return list, translate(err)
+}
+
+// SessionsOf lists a subject's live sessions, the newest first.
+func (s *Store) SessionsOf(ctx context.Context, network, subject string) ([]idp.Session, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT hash, sid, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at
+		FROM sessions
+		WHERE network = $1 AND subject = $2 AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
+		ORDER BY auth_time DESC, sid`, network, subject)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o idp.Session, err error) {
+		who := &o.Identity
+		err = row.Scan(&o.Hash, &who.SID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &o.IdleExpires, &o.ExpiresAt)
+		return o, err
+	})
+	return list, translate(err)
+}
+
+// Disconnect forgets a subject's consent to a client and revokes what the client
+// holds of them, codes that it has not redeemed yet included.
+func (s *Store) Disconnect(ctx context.Context, network, subject, clientID string) error {
+	_, err := s.db.Exec(ctx, `
+		WITH consent AS (
+			DELETE FROM consents
+			WHERE network = $1 AND subject = $2 AND client_id = $3
+		), codes AS (
+			UPDATE logins
+			SET redeemed_at = now()
+			WHERE client_id = $3 AND code_expires_at > now() AND redeemed_at IS NULL
+			  AND sid IN (SELECT sid FROM sessions WHERE network = $1 AND subject = $2)
+		)
+		UPDATE grants
+		SET revoked_at = now()
+		WHERE network = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL`, network, subject, clientID)
+	return translate(err)
+}
