@@ -11,4 +11,6 @@ type Consent struct {
 	Resources  []string // other services that the application may use for them
 	DecideURL  string   // POST, form field "decision": "allow" or "deny"
 	AgainURL   string   // the same request, signing in anew
+	AccountURL string   // where it can be taken back
+	AccountURL string   // where it can be taken back
 }
