@@ -12,5 +12,4 @@ type Consent struct {
 	DecideURL  string   // POST, form field "decision": "allow" or "deny"
 	AgainURL   string   // the same request, signing in anew
 	AccountURL string   // where it can be taken back
-	AccountURL string   // where it can be taken back
 }
