@@ -124,6 +124,7 @@ Examples:
   idp client create Grafana --redirect-uri https://grafana.example.com/login/generic_oauth
   idp client create "My App" --id app --public --redirect-uri https://app.example.com/callback
   idp client create "My CLI" --public --device
+  idp client create Bank --profile fapi2 --jwks-uri https://bank.example.com/jwks --redirect-uri https://bank.example.com/cb
   idp client create Billing --jwks-file public-keys.json --redirect-uri https://billing.example.com/cb
   idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
   idp client create Report --grant-type client_credentials --scope files.read

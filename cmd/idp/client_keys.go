@@ -11,13 +11,15 @@ import (
 	"near-idp/internal/jose"
 )
 
-// keyFlags are the flags of clients that sign instead of sending a secret.
+// keyFlags are the flags of clients that sign instead of sending a secret, or hold keys otherwise.
 type keyFlags struct {
 	options  *options
 	jwksFile *string
 	jwksURI  *string
 	authAlg  *string
 	par      *bool
+	dpop     *bool
+	profile  *string
 	jwks     idp.JWKSet // of jwksFile, once read
 }
 
@@ -28,10 +30,14 @@ func (o *options) keyFlags() *keyFlags {
 		jwksURI:  o.String("jwks-uri", "", "it signs (private_key_jwt) with keys that it publishes at this `URL`"),
 		authAlg:  o.String("auth-alg", "", "`ALG` that it signs with: "+strings.Join(jose.Algs, ", ")+" (default: any of them)"),
 		par:      o.Bool("require-par", false, "accept only authorization requests that it pushed before (RFC 9126)"),
+		dpop:     o.Bool("dpop", false, "issue access tokens to it only that are bound to a key of its own (RFC 9449)"),
+		profile:  o.String("profile", "", "hold it to the rules of a `PROFILE`: fapi2, the FAPI 2.0 Security Profile"),
 	}
 }
 
-func keyFlagNames() []string { return []string{"jwks-file", "jwks-uri", "auth-alg", "require-par"} }
+func keyFlagNames() []string {
+	return []string{"jwks-file", "jwks-uri", "auth-alg", "require-par", "dpop", "profile"}
+}
 
 // read reads the file that the command line names.
 func (k *keyFlags) read() error {
@@ -73,5 +79,11 @@ func (k *keyFlags) apply(c *idp.Client) {
 	}
 	if k.options.given("require-par") {
 		c.RequirePushedAuthorizationRequests = *k.par
+	}
+	if k.options.given("dpop") {
+		c.DPoPBoundAccessTokens = *k.dpop
+	}
+	if k.options.given("profile") {
+		c.Profile = *k.profile
 	}
 }

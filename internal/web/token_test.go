@@ -58,6 +58,34 @@ func TestTokenErrorsAreThoseOfRFC6749(t *testing.T) {
 }
 
 // U01: the access token comes in the header or the form, once, and never in the query.
+// F02: who uses DPoP is told the next nonce with every answer, and pages elsewhere can read it.
+func TestNonceIsOfferedWhereAProofCame(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/token", "/par", "/userinfo"} {
+		s := newSite(t)
+		authorized := header("Authorization", "DPoP T")
+		if path != "/userinfo" {
+			authorized = asForm
+		}
+		if w := s.send("POST", path, "grant_type=x", authorized); w.Header().Get("DPoP-Nonce") != "" {
+			t.Errorf("%s without a proof: %q", path, w.Header().Get("DPoP-Nonce"))
+		}
+		w := s.send("POST", path, "grant_type=x", authorized, header("DPoP", "P"), header("Origin", testOrigin))
+		if w.Header().Get("DPoP-Nonce") != "N0NCE" || w.Code >= 300 {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+		if path != "/par" && !strings.Contains(w.Header().Get("Access-Control-Expose-Headers"), "DPoP-Nonce") {
+			t.Errorf("%s hides the nonce from pages", path)
+		}
+	}
+	s := newSite(t)
+	s.tokenErr = &oauth.Error{Status: 400, Code: "use_dpop_nonce", Description: "Use it.", Nonce: "FRESH"}
+	w := s.send("POST", "/token", "grant_type=x", asForm)
+	if w.Code != 400 || w.Header().Get("DPoP-Nonce") != "FRESH" || w.Header().Get("Cache-Control") != "no-store" || !strings.Contains(w.Body.String(), `"use_dpop_nonce"`) {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
 func TestUserInfoTakesTheTokenOnce(t *testing.T) {
 	t.Parallel()
 	const long = 20000
