@@ -235,3 +235,52 @@ func TestIntrospectionByAResourceServer(t *testing.T) {
 	_, err := e.Introspect(t.Context(), &http.Request{Method: "POST", Header: http.Header{}, PostForm: tokenForm(tokens.AccessToken, "client_id", "files-api")})
 	e.refused(err, "invalid_client")
 }
+
+// Pushed requests and devices name resources as the authorization endpoint does.
+func TestResourcesElsewhere(t *testing.T) {
+	e := setup(t)
+	e.clients["app"].GrantTypes = append(e.clients["app"].GrantTypes, idp.GrantDeviceCode)
+	form := withResources(request("client_id", "app", "client_secret", secret, "scope", "openid files.read mail.read"), files, mail)
+	req, err := e.Authorize(t.Context(), pushedForm("app", e.mustPush(form)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := url.ParseQuery(req.Params); err != nil || !slices.Equal(kept["resource"], []string{files, mail}) {
+		t.Errorf("a pushed request keeps %v, %v", kept, err)
+	}
+	_, err = e.push(withResources(form, files, "https://other.example.com"))
+	e.refused(err, "invalid_target")
+
+	ask := func(uris ...string) (*oauth.DeviceResponse, error) {
+		r := asClient(withResources(url.Values{"client_id": {"app"}, "client_secret": {secret}, "scope": {"openid files.read mail.read"}}, uris...))
+		return e.AuthorizeDevice(t.Context(), r, idp.Sender{Network: "192.0.2.0/24"})
+	}
+	_, err = ask("https://other.example.com")
+	e.refused(err, "invalid_target")
+	device, err := ask(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := e.FindDevice(t.Context(), device.UserCode, idp.Sender{Network: "192.0.2.0/24"})
+	if err != nil || !slices.Equal(d.Audience, []string{issuer, files}) || !slices.Equal(d.Scopes, []string{"openid", "files.read"}) {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	asked, err := e.RequestFor(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := e.Issue(t.Context(), &idp.Login{ID: "x", ClientID: "app", Params: asked.Params}, "alice.near", true)
+	if err != nil || !slices.Equal(code.Consent.Resources, []string{files}) {
+		t.Errorf("%+v, %v", code, err)
+	}
+}
+
+// T09: a client's own token can be bound to a key as any other.
+func TestClientCredentialsWithAProof(t *testing.T) {
+	e := setup(t)
+	h := newHolder(t)
+	tokens := e.bound(url.Values{"grant_type": {"client_credentials"}, "client_id": {"robot"}, "client_secret": {secret}}, h)
+	if got := e.introspect(tokens.AccessToken, "client_id", "files-api"); got.TokenType != "DPoP" || got.Confirmation == nil {
+		t.Errorf("%+v", got)
+	}
+}
