@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"near-idp/internal/idp"
@@ -82,6 +83,8 @@ func (s *Store) endSessions(ctx context.Context, offline bool, lock string, args
 		if sids == nil {
 			sids = locked
 		}
+		// Grants of no session, which clients obtain for themselves, have an empty sid.
+		sids = slices.DeleteFunc(slices.Clone(sids), func(sid string) bool { return sid == "" })
 		return tx.QueryRow(ctx, endSessions, pgx.StrictNamedArgs{"sids": notNull(sids), "offline": offline}).Scan(&ended)
 	})
 	return ended, translate(err)

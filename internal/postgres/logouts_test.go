@@ -134,7 +134,8 @@ func TestOfflineGrantsOutliveALogoutWhereTheOperatorSaysSo(t *testing.T) {
 func TestGrantsOfASessionThatIsGoneAreRevoked(t *testing.T) {
 	l := newLogouts(t)
 	l.grant("g1", "told", "SWEPT", "alice.testnet", offline)
-	l.end(0, true, "SWEPT")
+	l.grant("g2", "told", "", "told", "openid") // obtained by the client for itself
+	l.end(0, true, "SWEPT", "")
 	if l.list(revoked) != "g1" || l.list(outbox) != "told:SWEPT:alice.testnet" {
 		t.Errorf("revoked %s, to be told %s", l.list(revoked), l.list(outbox))
 	}
