@@ -167,6 +167,22 @@ func (p *Provider) restore(ctx context.Context, l *idp.Login) (url.Values, *rely
 	return form, rp, err
 }
 
+// Again is the authorization request of a login, to be made once more from what
+// is stored of it; prompt replaces the request's own unless empty.
+func (p *Provider) Again(ctx context.Context, l *idp.Login, prompt string) (*Request, error) {
+	keep, rp, err := p.restore(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if prompt != "" {
+		keep.Set(paramPrompt, prompt)
+	}
+	if err := p.checkAuthorize(rp.Client, keep); err != nil {
+		return nil, p.toClient(rp, keep, err)
+	}
+	return requestOf(rp, keep), nil
+}
+
 // asRequest hands fosite the parameters that it is to judge and no others. It
 // insists on a state of its own length; the real one is echoed by Response.
 func (p *Provider) asRequest(rp *relyingParty, form url.Values) *http.Request {

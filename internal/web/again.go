@@ -11,13 +11,17 @@ import (
 
 // authorizeURL is a login's authorization request, to be made once more; prompt replaces
 // the request's own unless empty.
-func (s *server) authorizeURL(l *idp.Login, prompt string) string {
+func (s *server) authorizeURL(r *http.Request, l *idp.Login, prompt string) string {
 	params, err := url.ParseQuery(l.Params)
 	if err != nil || l.ClientID == "" {
 		return ""
 	}
 	if oauth.DeviceOf(l) != "" {
 		return s.base + "/device"
+	}
+	// A request that was pushed is never shown to the browser, which could change it.
+	if c, err := s.Clients.Client(r.Context(), l.ClientID); err == nil && c.RequirePushedAuthorizationRequests {
+		return s.base + "/login/" + l.ID + "/again?" + url.Values{"prompt": {prompt}}.Encode()
 	}
 	if prompt != "" {
 		params.Set("prompt", prompt)
@@ -37,5 +41,25 @@ func (s *server) startAgain(r *http.Request, f failure) string {
 	if err != nil {
 		return ""
 	}
-	return s.authorizeURL(l, "")
+	return s.authorizeURL(r, l, "")
+}
+
+// again makes a login's authorization request once more, from what is stored of it.
+func (s *server) again(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.findInBrowser(r)
+	if err != nil {
+		return err
+	}
+	if l.ClientID == "" || oauth.DeviceOf(l) != "" {
+		return errNoPage
+	}
+	prompt := ""
+	if query, err := parseQuery(r.URL.RawQuery); err == nil && query.Get("prompt") == "login" {
+		prompt = "login"
+	}
+	req, err := s.Protocol.Again(r.Context(), l, prompt)
+	if err != nil {
+		return err
+	}
+	return s.proceed(w, r, req)
 }

@@ -38,6 +38,11 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/login/"+req.LoginID)
 		return nil
 	}
+	return s.proceed(w, r, req)
+}
+
+// proceed is where a valid request becomes a login, or is answered by the session.
+func (s *server) proceed(w http.ResponseWriter, r *http.Request, req *oauth.Request) error {
 	session, err := s.Logins.Session(r.Context(), s.session(r))
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 		Network:    s.Network,
 		Resources:  terms.Resources,
 		DecideURL:  s.base + "/consent/" + l.ID,
-		AgainURL:   s.authorizeURL(l, "login"),
+		AgainURL:   s.authorizeURL(r, l, "login"),
 		AccountURL: s.base + "/account",
 	}
 	for _, scope := range terms.Scopes {

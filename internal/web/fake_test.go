@@ -216,6 +216,10 @@ func cookieNamed(w *httptest.ResponseRecorder, name string) *http.Cookie {
 	return nil
 }
 
+func (f *fakeBackend) Again(ctx context.Context, _ *idp.Login, _ string) (*oauth.Request, error) {
+	return f.Authorize(ctx, nil)
+}
+
 func (f *fakeBackend) Claim(_ context.Context, _ *oauth.Request, id string) (string, error) {
 	return id, nil
 }

@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -95,5 +97,39 @@ func TestPushedRequestIsAnsweredFromTheSession(t *testing.T) {
 		if r := b.send("GET", silent, ""); !strings.Contains(r.header.Get("Location"), "error=login_required") {
 			t.Errorf("%d %v", r.status, r.header)
 		}
+	}
+}
+
+// F01: who wants to sign in with another account, or starts again, needs no new
+// push, and the request itself is never shown to the browser.
+func TestPushedRequestStartsAgainWithoutTheBrowserSeeingIt(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	b := p.browser()
+	pushed := func() string {
+		r := b.postForm("/par", request("client_id", "pushing", "redirect_uri", "https://pushing.example.com/cb"))
+		return "/authorize?" + url.Values{"client_id": {"pushing"}, "request_uri": {r.json(t)["request_uri"].(string)}}.Encode()
+	}
+	to := b.send("GET", pushed(), "").header.Get("Location")
+	r := b.send("GET", to, "", "Accept", "application/json")
+	var c challenge
+	must(t, json.Unmarshal([]byte(r.body), &c))
+	if r := b.postJSON(to+"/verify", answer(p.alice, c)); r.status != http.StatusOK {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	r = b.send("GET", "/consent/"+c.LoginID, "")
+	again := regexp.MustCompile(`href="(/login/[^"]*/again[^"]*)"`).FindStringSubmatch(r.body)
+	if again == nil || strings.Contains(r.body, "code_challenge") {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	r = b.send("GET", again[1], "")
+	if to := r.header.Get("Location"); !strings.HasPrefix(to, "/login/") || to == "/login/"+c.LoginID {
+		t.Errorf("%d %v", r.status, r.header)
+	}
+	if r := p.browser().send("GET", again[1], ""); r.status < 400 {
+		t.Errorf("another browser: %d %v", r.status, r.header)
+	}
+	if r := b.send("GET", "/login/NOSUCHLOGIN/again", ""); r.status != http.StatusNotFound {
+		t.Errorf("an unknown login: %d", r.status)
 	}
 }

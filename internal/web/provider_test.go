@@ -102,6 +102,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
 		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true},
 		{ID: "cli", Name: "Command Line", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, DeviceMatchNumber: true},
+		{ID: "pushing", RedirectURIs: []string{"https://pushing.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone, RequirePushedAuthorizationRequests: true},
 		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool), FirstParty: true},
 	} {
 		_, _, err := service.Create(ctx, c, "")

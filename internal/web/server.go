@@ -46,6 +46,7 @@ type Protocol interface {
 	Authorize(ctx context.Context, form url.Values) (*oauth.Request, error)
 	Decide(r *oauth.Request, session *idp.Session) (oauth.Step, error)
 	ConsentRequired(r *oauth.Request) error
+	Again(ctx context.Context, l *idp.Login, prompt string) (*oauth.Request, error)
 	Claim(ctx context.Context, r *oauth.Request, loginID string) (string, error)
 	Push(ctx context.Context, r *http.Request) (*oauth.PushResponse, error)
 	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
@@ -165,6 +166,7 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
 	at("POST /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
 	at("GET /login/{id}", s.page(s.loginPage))
+	at("GET /login/{id}/again", s.page(s.limited(s.limits.authorize, s.again)))
 	at("GET /login/{id}/cb", s.page(s.callbackPage))
 	at("POST /login/{id}/verify", s.api(s.own(s.limited(s.limits.verify, s.verify))))
 	at("POST /login/{id}/paste", s.page(s.own(s.limited(s.limits.verify, s.paste))))
