@@ -46,8 +46,9 @@ var homes = map[string]string{
 	"github.com/mr-tron/base58":       "internal/near",
 	"github.com/a-h/templ":            "web/templates internal/web internal/demo",
 	"go.yaml.in/yaml":                 "internal/config internal/idp cmd/idp",
-	"github.com/coreos/go-oidc":       "internal/demo",
-	"golang.org/x/oauth2":             "internal/demo",
+	"github.com/coreos/go-oidc":       "internal/demo cmd/idp",
+	"golang.org/x/oauth2":             "internal/demo cmd/idp",
+	"rsc.io/qr":                       "cmd/idp",
 	"github.com/chromedp":             "internal/browsertest",
 	"github.com/rogpeppe/go-internal": "",
 }

@@ -53,6 +53,7 @@ func commands() []command {
 		{"key retire", "take a signing key out of service", runKeyRetire},
 		{"config validate", "check the configuration file", runConfigValidate},
 		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
+		{"login", "sign in to an application from a terminal", runLogin},
 		{"healthcheck", "ask the running provider whether it is alive", runHealthcheck},
 		{"version", "print the version", runVersion},
 	}
