@@ -52,7 +52,9 @@ Examples:
 	if err != nil {
 		return fmt.Errorf("--issuer: %w", err)
 	}
-	client := oauth2.Config{ClientID: *clientID, ClientSecret: string(secret), Endpoint: provider.Endpoint(), Scopes: strings.Fields(*scope)}
+	endpoint := provider.Endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInParams // finding out would ask twice, which is too often
+	client := oauth2.Config{ClientID: *clientID, ClientSecret: string(secret), Endpoint: endpoint, Scopes: strings.Fields(*scope)}
 	if client.Endpoint.DeviceAuthURL == "" {
 		return fmt.Errorf("%s does not offer the device grant", *issuer)
 	}

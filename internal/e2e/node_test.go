@@ -27,7 +27,8 @@ func requireNPM(t testing.TB) {
 
 // node runs a script of testdata with input as its argument, in JSON. Each line
 // that it prints is one JSON object: {"visit": URL} asks the person to sign in
-// there, and is answered by a line with the callback URL; {"done": …} is the result.
+// there, and is answered by a line with the callback URL; {"device": …} to decide on a
+// device, and is answered by any line; {"done": …} is the result.
 func node(t testing.TB, p *process, script string, input map[string]any) map[string]any {
 	t.Helper()
 	requireNPM(t)
@@ -54,8 +55,9 @@ func converse(t testing.TB, p *process, cmd *exec.Cmd) map[string]any {
 	var done map[string]any
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var line struct {
-			Visit string         `json:"visit"`
-			Done  map[string]any `json:"done"`
+			Visit  string         `json:"visit"`
+			Device *decision      `json:"device"`
+			Done   map[string]any `json:"done"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Errorf("%s printed %s", cmd.Args[1], lines.Text())
@@ -63,6 +65,12 @@ func converse(t testing.TB, p *process, cmd *exec.Cmd) map[string]any {
 		if line.Visit != "" {
 			if _, err := stdin.Write([]byte(p.browser().visit(line.Visit).String() + "\n")); err != nil {
 				t.Errorf("%s hears nothing: %v", cmd.Args[1], err)
+			}
+		}
+		if line.Device != nil {
+			p.browser().decideDevice(*line.Device)
+			if _, err := stdin.Write([]byte("decided\n")); err != nil {
+				t.Errorf("%s hears nothing: %v", script, err)
 			}
 		}
 		if line.Done != nil {

@@ -116,14 +116,16 @@ func (s *Store) DenyDevice(ctx context.Context, id, login string) error {
 }
 
 // One statement waits for its turn at the row, judges it as it then is, and spends it.
+// What is over is told however soon it is asked: some clients ask twice at once, with their
+// secret in one place and the other, and heed the second answer.
 const redeemDevice = `
 	WITH old AS (
 		SELECT id, CASE
 		           WHEN redeemed_at IS NOT NULL THEN 'used'
 		           WHEN expires_at <= now() THEN 'expired'
+		           WHEN decided_at IS NOT NULL AND grant_id IS NULL THEN 'denied'
 		           WHEN polled_at > now() - make_interval(secs => interval_s - 1) THEN 'slow_down'
 		           WHEN decided_at IS NULL THEN 'pending'
-		           WHEN grant_id IS NULL THEN 'denied'
 		           ELSE 'ready' END AS state
 		FROM device_requests
 		WHERE hash = $1 AND client_id = $2

@@ -12,6 +12,13 @@ export async function visit(url) {
   return new URL(value);
 }
 
+// device lets the person decide on the device that shows a user code, and returns
+// when they have.
+export async function device(user_code, decision) {
+  console.log(JSON.stringify({ device: { user_code, decision } }));
+  await lines.next();
+}
+
 export function done(result) {
   console.log(JSON.stringify({ done: result }));
   process.stdin.destroy();
