@@ -70,7 +70,7 @@ func converse(t testing.TB, p *process, cmd *exec.Cmd) map[string]any {
 		if line.Device != nil {
 			p.browser().decideDevice(*line.Device)
 			if _, err := stdin.Write([]byte("decided\n")); err != nil {
-				t.Errorf("%s hears nothing: %v", script, err)
+				t.Errorf("%s hears nothing: %v", cmd.Args[1], err)
 			}
 		}
 		if line.Done != nil {
