@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/netip"
-	"net/url"
 
 	"near-idp/internal/config"
 	"near-idp/internal/outbound"
@@ -12,10 +10,5 @@ import (
 // outboundClient makes the requests to addresses that clients name. A provider
 // on loopback is somebody's own machine, and so may its clients be.
 func outboundClient(cfg *config.Config) *http.Client {
-	policy := outbound.Policy{AllowPrivate: cfg.Outbound.AllowPrivate}
-	if u, err := url.Parse(cfg.Issuer); err == nil {
-		addr, err := netip.ParseAddr(u.Hostname())
-		policy.AllowLoopback = u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
-	}
-	return outbound.Client(policy)
+	return outbound.Client(outbound.Policy{AllowPrivate: cfg.Outbound.AllowPrivate, AllowLoopback: cfg.IssuerOnLoopback()})
 }

@@ -19,7 +19,6 @@ import (
 	"near-idp/internal/logout"
 	"near-idp/internal/near"
 	"near-idp/internal/oauth"
-	"near-idp/internal/outbound"
 	"near-idp/internal/postgres"
 	"near-idp/internal/web"
 	"near-idp/web/templates"
@@ -106,14 +105,9 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	courier := logout.New(logout.Options{
-		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outbound.Client(outboundPolicy(cfg)), Log: opts.Log,
+		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log,
 	})
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, courier: courier, log: opts.Log}, nil
-}
-
-// outboundPolicy says where clients may have the provider send requests to.
-func outboundPolicy(cfg *config.Config) outbound.Policy {
-	return outbound.Policy{AllowPrivate: cfg.Outbound.AllowPrivate, AllowLoopback: cfg.IssuerOnLoopback()}
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {
