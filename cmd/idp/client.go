@@ -171,6 +171,7 @@ func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) erro
 			row("post-logout redirect_uri", shown(uri))
 		}
 		row("back-channel logout", shown(c.BackchannelLogoutURI))
+		row("grant types", shown(strings.Join(c.GrantTypes, " ")))
 		row("scope", shown(c.Scope))
 		row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
 		row("jwks_uri", c.JWKSURI)
