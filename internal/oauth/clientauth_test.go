@@ -118,8 +118,15 @@ func TestPrivateKeyJWTSignsIn(t *testing.T) {
 			}
 		}
 	}
+	// The one statement more is the one that spends the jti.
+	before, token := e.queries.Load(), assertion(t, idp.ES256, "jwt", nil)
+	_, err := e.post(change(asserted(token), []string{"code", "short"}))
+	e.refused(err, "invalid_grant")
+	if got := e.queries.Load() - before; got != 1 {
+		t.Errorf("authentication took %d statements", got)
+	}
 	// client_id may stand beside the assertion, if it is the same.
-	_, err := e.post(asserted(assertion(t, idp.ES256, "jwt", nil), "client_id", "jwt"))
+	_, err = e.post(asserted(assertion(t, idp.ES256, "jwt", nil), "client_id", "jwt"))
 	e.refused(err, "invalid_grant")
 }
 
