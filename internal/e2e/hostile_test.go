@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -51,7 +52,7 @@ func (a *victim) paths() []string {
 	return []string{
 		"/", "/authorize", "/logout", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
 		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/consent/" + a.login.LoginID, "/consent/" + a.ended.LoginID,
-		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/revoke", "/introspect", "/userinfo", "/jwks",
+		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/par", "/revoke", "/introspect", "/userinfo", "/device_authorization", "/device", "/jwks",
 		"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/static/style.css", "/static/icons/hot.svg",
 		"/healthz", "/readyz", "/no/such/page",
 	}
@@ -102,8 +103,12 @@ func (a *victim) plain() (shots []shot) {
 
 // spoilt are valid requests with one value replaced, doubled or missing.
 func (a *victim) spoilt() (shots []shot) {
+	pushed := a.asked.form()
+	pushed.Set("client_secret", clientSecret)
 	forms := map[string]url.Values{
 		"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code),
+		"/par": pushed, "/device_authorization": {"client_id": {"rs256"}, "client_secret": {clientSecret}, "scope": {"openid"}},
+		"/device": {"user_code": {"BCDF-GHJK"}},
 		"/revoke": shown("rs256", "nrt_"+strings.Repeat("A", 70)), "/introspect": shown("rs256", a.tokens.text("access_token")),
 		"/logout": {"client_id": {"rs256"}, "post_logout_redirect_uri": {afterLogout}, "state": {"s"}},
 	}
@@ -248,6 +253,13 @@ func (a *victim) fire(s shot) {
 		return
 	}
 	defer r.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil && len(body) == 0 {
+		a.Errorf("%v: %v", s, err)
+	}
+	if breach := a.breach(s.method, s.path, r, string(body)); breach != "" {
+		a.Errorf("%v: %s: %d %v %.300s", s, breach, r.StatusCode, r.Header, body)
+	}
 	if r.StatusCode >= 500 && r.Header.Get("X-Request-Id") != "" || r.StatusCode == http.StatusInternalServerError {
 		a.Errorf("%v: %d, request %s", s, r.StatusCode, r.Header.Get("X-Request-Id"))
 	}
