@@ -13,7 +13,8 @@ import (
 
 const scopeOffline = "openid profile offline_access"
 
-// RT07: every way of losing the key ends the sign-in at the next refresh, on any replica.
+// RT07, L03: every way of losing the key ends the sign-in at the next refresh, on any replica, and
+// the person's other applications are told.
 func TestRefreshAfterTheKeyIsLostOnChain(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(s *site){
@@ -26,8 +27,11 @@ func TestRefreshAfterTheKeyIsLostOnChain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, pgtest.DSN(t))
-			first := s.serve()
-			tokens := first.signIn("rs256", scopeOffline)
+			app := newAudience(t)
+			s.more = told(app.URL + "/bcl")
+			alice := s.serve().browser()
+			tokens := alice.signInTo("rs256").json()
+			alice.signInTo("told0")
 			lose(s)
 			b := s.serve().browser() // one that has not asked about the key in the last seconds
 			r := b.postForm("/token", refresh("rs256", tokens["refresh_token"]))
@@ -43,6 +47,7 @@ func TestRefreshAfterTheKeyIsLostOnChain(t *testing.T) {
 			if live := count(t, s.dsn, "SELECT count(*) FROM sessions WHERE ended_at IS NULL"); live != 0 {
 				t.Errorf("%d sessions live on", live)
 			}
+			eventually(t, "the other application is told", 20*time.Second, func() bool { _, heard := app.state(); return len(heard) == 1 })
 			open := count(t, s.dsn, "SELECT count(*) FROM subjects WHERE closed_at IS NULL")
 			if gone := name == "account gone"; gone != (open == 0) {
 				t.Errorf("%d open incarnations", open)
@@ -100,7 +105,7 @@ func TestClientThatIsSwitchedOffIsStoppedEverywhere(t *testing.T) {
 func stopped(t *testing.T, p *process, off func(p *process)) {
 	t.Helper()
 	b, q := p.browser(), newRequest("soon-off", scopeOffline)
-	within(t, "the client is known", func() bool {
+	eventually(t, "the client is known", 20*time.Second, func() bool {
 		return b.send("GET", "/authorize?"+q.form().Encode(), "").status == http.StatusSeeOther
 	})
 	public := func(form url.Values) url.Values {
@@ -115,7 +120,7 @@ func stopped(t *testing.T, p *process, off func(p *process)) {
 	other := b.at(p.serve())
 	off(p)
 	for _, b := range []*browser{b, other} {
-		within(t, "userinfo stops", func() bool { return b.userInfo(tokens.text("access_token")).status == http.StatusUnauthorized })
+		eventually(t, "userinfo stops", 20*time.Second, func() bool { return b.userInfo(tokens.text("access_token")).status == http.StatusUnauthorized })
 		for what, r := range map[string]reply{
 			"code":    b.postForm("/token", public(q.redeem(code))),
 			"refresh": b.postForm("/token", public(refresh("soon-off", tokens.text("refresh_token")))),
@@ -166,16 +171,5 @@ func execute(t testing.TB, dsn, sql string) {
 	t.Helper()
 	if _, err := connect(t, dsn).Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// within waits as long as news may take on a busy machine until
-// the condition holds.
-func within(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not after 20 s: %s", what)
-		}
 	}
 }
