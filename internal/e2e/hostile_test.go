@@ -168,10 +168,10 @@ func (a *victim) answers() (shots []shot) {
 func (a *victim) headers() (shots []shot) {
 	for _, name := range []string{
 		"Authorization", "Cookie", "Origin", "Host", "Accept", "Content-Length", "X-Request-Id", "X-Forwarded-For", "Sec-Fetch-Site", "If-None-Match",
-		"Referer", "Accept-Encoding", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Range", "Expect", "Transfer-Encoding", "X-Y",
+		"Referer", "Accept-Encoding", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Range", "Expect", "Transfer-Encoding", "X-Y", "DPoP",
 	} {
 		for _, value := range []string{
-			"", "x", "null", "Bearer", "Bearer " + a.tokens.text("id_token"), "Bearer " + strings.Repeat(".", 9000), "Basic ====", "Basic OjpA", "Basic /w==", "Basic AA==",
+			"", "x", "null", "Bearer", "Bearer " + a.tokens.text("id_token"), "Bearer " + strings.Repeat(".", 9000), "Basic ====", "Basic OjpA", "Basic /w==", "Basic AA==", "DPoP", "DPoP " + a.tokens.text("access_token"), "e30.e30.e30",
 			"idp_login=" + strings.Repeat("a", 5000), "idp_login=\xff; idp_session=\"", "https://evil.example\x00", "text/html;q=nan, */*;;", "\"", "bytes=0-,1-,2-", "\xff\xfe", strings.Repeat("y", 30<<10),
 		} {
 			path := a.paths()[len(shots)%len(a.paths())]

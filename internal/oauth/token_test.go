@@ -331,7 +331,8 @@ func TestDatabaseOutageIsUnavailable(t *testing.T) {
 	_, codeErr := e.post(codeForm(code))
 	_, refreshErr := e.post(refreshForm(got.RefreshToken))
 	_, infoErr := e.UserInfo(t.Context(), got.AccessToken)
-	for what, err := range map[string]error{"token": codeErr, "refresh": refreshErr, "userinfo": infoErr} {
+	_, proofErr := e.postProof(codeForm(code), newHolder(t).proof(nil, nil))
+	for what, err := range map[string]error{"proof": proofErr, "token": codeErr, "refresh": refreshErr, "userinfo": infoErr} {
 		if !errors.Is(err, idp.ErrUnavailable) {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -115,15 +115,15 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	must(p.t, err)
 	ring, err := keyring.Open(ctx, keyring.Vault{Store: store, KEKs: []keyring.KEK{kek}, Algs: []string{idp.ES256}})
 	must(p.t, err)
-	protocol, err := oauth.New(oauth.Options{
-		Issuer: p.issuer, Clients: registry, Keys: ring, Store: store, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.ES256,
-		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret, Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(), Now: p.now,
-	})
-	must(p.t, err)
 	rpc := httptest.NewServer(p.chain)
 	p.t.Cleanup(rpc.Close)
 	chain, err := near.NewClient(near.Options{
 		Network: "testnet", URLs: []string{rpc.URL}, TryTimeout: 4 * time.Second, Budget: 4 * time.Second, CacheTTL: -1, BreakerThreshold: 1000,
+	})
+	must(p.t, err)
+	protocol, err := oauth.New(oauth.Options{
+		Issuer: p.issuer, Clients: registry, Keys: ring, Store: store, Chain: askChain{chain}, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.ES256,
+		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret, Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(), Now: p.now,
 	})
 	must(p.t, err)
 	logins := login.New(login.Options{
