@@ -248,6 +248,37 @@ func TestSecretExpiresWhileTheProviderRuns(t *testing.T) {
 	}
 }
 
+// C06, H02: with the limits that come by default, a running provider stops 200 bad
+// attempts, however they claim to be from elsewhere, and says for how long.
+func TestBadAttemptsAreThrottledByDefault(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, pgtest.DSN(t))
+	s.limits = ""
+	b := s.serve().browser()
+	attempt := func(i int, secret string) reply {
+		return b.postForm("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {"rs256"}, "client_secret": {secret}},
+			"X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
+	}
+	status := map[int]int{}
+	var last reply // that was stopped
+	for i := range 200 {
+		r := attempt(i, rand.Text())
+		status[r.status]++
+		if r.status == http.StatusTooManyRequests {
+			last = r
+		}
+	}
+	if status[http.StatusTooManyRequests] < 50 || status[http.StatusUnauthorized] < 60 || len(status) != 2 {
+		t.Errorf("%v", status)
+	}
+	if last.header.Get("Retry-After") == "" || last.text("error") != "temporarily_unavailable" {
+		t.Errorf("%d %v %s", last.status, last.header, last.body)
+	}
+	if r := b.send("GET", "/authorize?"+newRequest("rs256", "openid").form().Encode(), ""); r.status != http.StatusSeeOther {
+		t.Errorf("people are kept out: %d", r.status)
+	}
+}
+
 var (
 	postAction  = regexp.MustCompile(`<form method="post" action="([^"]*)"[^>]* data-post>`)
 	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)

@@ -76,12 +76,14 @@ type site struct {
 	alice   *neartest.Wallet // alice.testnet, with a full-access key
 	dir     string
 	more    string       // more clients, then more of the configuration
+	limits  string       // rate_limits: everything off but for what is tested
 	tls     *certificate // that idp terminates TLS with; nil: none
 }
 
 func newSite(t testing.TB, dsn string) *site {
 	t.Helper()
-	s := &site{TB: t, dsn: dsn, port: freePort(t), network: "testnet", chain: neartest.NewChain("testnet"), seed: make([]byte, 32), dir: t.TempDir()}
+	s := &site{TB: t, dsn: dsn, port: freePort(t), network: "testnet", chain: neartest.NewChain("testnet"), seed: make([]byte, 32), dir: t.TempDir(),
+		limits: "authorize: off, verify: off, token: off, par: off, token_failures: off"}
 	crand.Read(s.seed) // never fails
 	s.alice = neartest.WalletFromSeed("alice.testnet", s.seed)
 	s.issuer = fmt.Sprintf("http://127.0.0.1:%d", s.port)
@@ -103,8 +105,8 @@ database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: %s, rpc: [%q]}
 telemetry: {log: {level: debug}}
-rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
-clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, siteClients+s.more)
+rate_limits: {%s}
+clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, s.limits, siteClients+s.more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
