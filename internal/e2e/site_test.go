@@ -29,10 +29,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// builtProgram names the program to the processes that fuzz beside this one.
+const builtProgram = "IDP_E2E_PROGRAM"
+
 // The program is built once for all tests.
 var (
 	programDir string
 	program    = sync.OnceValues(func() (string, error) {
+		if path := os.Getenv(builtProgram); path != "" {
+			return path, nil
+		}
 		dir, err := os.MkdirTemp("", "idp-e2e-")
 		if err != nil {
 			return "", err
@@ -43,7 +49,7 @@ var (
 		if err != nil {
 			return "", fmt.Errorf("go build: %w\n%s", err, out)
 		}
-		return path, nil
+		return path, os.Setenv(builtProgram, path)
 	})
 )
 
