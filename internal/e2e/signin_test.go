@@ -156,7 +156,7 @@ func (c challenge) path() string { return "/login/" + c.LoginID }
 func (b *browser) authorize(target string) (c challenge) {
 	b.Helper()
 	r := b.send("GET", target, "")
-	to := r.header.Get("Location")
+	to := strings.TrimPrefix(r.header.Get("Location"), b.path())
 	if r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login/") {
 		b.Fatalf("authorize: %d %s %s", r.status, to, r.body)
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,6 +160,7 @@ func (s *site) serve() *process {
 	if s.tls != nil {
 		p.base = fmt.Sprintf("https://127.0.0.1:%d", port)
 	}
+	p.base += s.path()
 	p.config = s.configure(port, rpc.URL)
 	p.cmd = s.command(context.Background(), "serve", "--config", p.config)
 	p.cmd.Stderr = &p.log
@@ -169,6 +171,15 @@ func (s *site) serve() *process {
 	s.Cleanup(p.cleanup)
 	p.await(readyLimit)
 	return p
+}
+
+// path is that of the issuer, "" for most.
+func (s *site) path() string {
+	u, err := url.Parse(s.issuer)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return u.Path
 }
 
 // Ports below those that the system hands out, so that no connection takes one
