@@ -52,7 +52,7 @@ func (a *victim) paths() []string {
 	return []string{
 		"/", "/authorize", "/logout", login, login + "/cb", login + "/verify", ended, ended + "/paste", ended + "/renew", ended + "/cancel", ended + "/session",
 		"/continue/" + a.ended.LoginID, "/continue/" + a.login.LoginID, "/consent/" + a.login.LoginID, "/consent/" + a.ended.LoginID,
-		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/par", "/revoke", "/introspect", "/userinfo", "/device_authorization", "/device", "/jwks",
+		"/api/auth/initiate-login", "/api/auth/verify-login", "/token", "/par", "/revoke", "/introspect", "/userinfo", "/device_authorization", "/device", "/device/" + a.login.LoginID, "/jwks",
 		"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/static/style.css", "/static/icons/hot.svg",
 		"/healthz", "/readyz", "/no/such/page",
 	}
@@ -107,9 +107,9 @@ func (a *victim) spoilt() (shots []shot) {
 	pushed.Set("client_secret", clientSecret)
 	forms := map[string]url.Values{
 		"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code),
-		"/par": pushed, "/device_authorization": {"client_id": {"rs256"}, "client_secret": {clientSecret}, "scope": {"openid"}},
-		"/device": {"user_code": {"BCDF-GHJK"}},
+		"/par": pushed,
 		"/revoke": shown("rs256", "nrt_"+strings.Repeat("A", 70)), "/introspect": shown("rs256", a.tokens.text("access_token")),
+		"/device_authorization": {"client_id": {"tv"}, "scope": {"openid"}}, "/device": {"user_code": {"BCDF-GHJK"}, "another": {"1"}},
 		"/logout": {"client_id": {"rs256"}, "post_logout_redirect_uri": {afterLogout}, "state": {"s"}},
 	}
 	for path, form := range forms {
@@ -202,7 +202,9 @@ func (a *victim) random(n int) (shots []shot) {
 // H05: no request, however malformed, is answered with a fault of ours.
 func TestNoInputMakesTheServerFail(t *testing.T) {
 	t.Parallel()
-	a := newVictim(newSite(t, pgtest.DSN(t)).serve())
+	target := newSite(t, pgtest.DSN(t))
+	target.more = deviceClients
+	a := newVictim(target.serve())
 	shots := append(append(append(a.plain(), a.spoilt()...), a.headers()...), a.random(1000)...)
 	began := time.Now()
 	var group sync.WaitGroup

@@ -146,7 +146,7 @@ type site struct {
 	log     *bytes.Buffer
 }
 
-func newSite(t *testing.T, change ...func(*Options)) *site {
+func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
 	l := &idp.Login{
 		ID: testID, ClientID: "app", Params: url.Values{"redirect_uri": {callback}, "login_hint": {"alice.testnet"}}.Encode(),
