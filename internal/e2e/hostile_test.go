@@ -107,7 +107,7 @@ func (a *victim) spoilt() (shots []shot) {
 	pushed.Set("client_secret", clientSecret)
 	forms := map[string]url.Values{
 		"/authorize": a.asked.form(), "/token": a.asked.redeem(a.code),
-		"/par": pushed,
+		"/par":    pushed,
 		"/revoke": shown("rs256", "nrt_"+strings.Repeat("A", 70)), "/introspect": shown("rs256", a.tokens.text("access_token")),
 		"/device_authorization": {"client_id": {"tv"}, "scope": {"openid"}}, "/device": {"user_code": {"BCDF-GHJK"}, "another": {"1"}},
 		"/logout": {"client_id": {"rs256"}, "post_logout_redirect_uri": {afterLogout}, "state": {"s"}},
