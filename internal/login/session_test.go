@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -282,5 +283,25 @@ func TestHintedAccountIsEnforced(t *testing.T) {
 	}
 	if !errors.Is(err, idp.ErrConflict) {
 		t.Error(err)
+	}
+}
+
+// W01, H05: the first logins of an account, all at once, make one subject and no fault.
+func TestFirstLoginsOfAnAccountAtOnce(t *testing.T) {
+	e := setup(t)
+	for round := range 100 {
+		w := neartest.NewWallet(fmt.Sprintf("new%d.testnet", round))
+		e.chain.AddKey(w.AccountID, w.PublicKey(), neartest.FullAccess)
+		var wg sync.WaitGroup
+		for range 20 {
+			l := e.beginWith("")
+			wg.Go(func() {
+				got, err := e.Verify(t.Context(), l, answer(w, l))
+				if err != nil || got.Identity.Subject != w.AccountID {
+					t.Errorf("signed in as %+v, %v", got, err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

@@ -202,7 +202,15 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
 		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced,
 	})
-	err = translate(s.db.QueryRow(ctx, finishLogin, args).Scan(&who.Subject, &who.SID, &issued))
+	// The first logins of an account, at the same moment, all make its subject. Those
+	// that are too late to update it instead fail on its primary key, and do so the next time.
+	const tries = 3
+	for range tries {
+		err = translate(s.db.QueryRow(ctx, finishLogin, args).Scan(&who.Subject, &who.SID, &issued))
+		if !errors.Is(err, idp.ErrConflict) {
+			break
+		}
+	}
 	if errors.Is(err, idp.ErrNotFound) {
 		return false, idp.ErrUsed
 	}
