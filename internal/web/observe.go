@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"time"
+
+	"near-idp/internal/oauth"
 )
 
 // An entry is what a request's log line says beyond what HTTP itself shows.
@@ -69,12 +72,28 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 	if e.reason != "" {
 		attrs = append(attrs, slog.String("reason", e.reason))
 	}
+	if why := refusedBecause(e.cause); why != "" {
+		attrs = append(attrs, slog.String("cause", why))
+	}
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("err", cause(e.cause)))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// refusedBecause is what the operator must know of a client whose credentials,
+// code or token were refused, and its caller is not told. Other refusals have causes that
+// repeat what was sent, and people send their secrets in the wrong field.
+func refusedBecause(err error) string {
+	const enough = 400
+	refused, ok := errors.AsType[*oauth.Error](err)
+	if !ok || refused.Err == nil || !slices.Contains([]string{"invalid_client", "invalid_grant", "invalid_token"}, refused.Code) {
+		return ""
+	}
+	why := refused.Err.Error()
+	return why[:min(len(why), enough)]
 }
 
 // cause is what to log of an error: a panic with its stack.
