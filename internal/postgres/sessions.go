@@ -25,16 +25,19 @@ func (s *Store) Session(ctx context.Context, hash []byte) (*idp.Session, error) 
 	return &session, nil
 }
 
-// resumeLogin answers an authorization request from a session, in place of a
-// signature. Using the session is what keeps it from going idle.
-const resumeLogin = `
+// useSession begins a statement that a live session answers. Using it is what
+// keeps it from going idle.
+const useSession = `
 	WITH session AS (
 		UPDATE sessions
 		SET idle_expires_at = least(now() + @idle::interval, expires_at)
 		WHERE hash = @hash AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
 		  AND account_id = @account_id AND network = @network
 		RETURNING sid, account_id, public_key
-	)
+	)`
+
+// resumeLogin answers an authorization request from a session, in place of a signature.
+const resumeLogin = useSession + `
 	INSERT INTO logins (id, client_id, params, message, nonce, recipient, callback_url, state, browser_hash,
 	                    created_at, expires_at, account_id, public_key, consumed_at, sid, ` + codeColumns + `)
 	SELECT @id, @client_id, @params, @message, @nonce, @recipient, @callback_url, @state, @browser_hash,
@@ -57,14 +60,7 @@ func (s *Store) ResumeLogin(ctx context.Context, l *idp.Login, session *idp.Sess
 	return issued, translate(err)
 }
 
-const adoptSession = `
-	WITH session AS (
-		UPDATE sessions
-		SET idle_expires_at = least(now() + @idle::interval, expires_at)
-		WHERE hash = @hash AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
-		  AND account_id = @account_id AND network = @network
-		RETURNING sid, account_id, public_key
-	)
+const adoptSession = useSession + `
 	UPDATE logins
 	SET consumed_at = now(), account_id = session.account_id, public_key = session.public_key, sid = session.sid,
 	    (` + codeColumns + `) = ROW (` + codeValues + `)
