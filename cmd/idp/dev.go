@@ -31,9 +31,6 @@ const (
 	devDemoPort   = 8081
 	devWalletHost = "wallet.localhost"
 	devWalletPort = 8082
-
-	// devGrace is how long requests under way may take once everything is to stop.
-	devGrace = 500 * time.Millisecond
 )
 
 // A development is one run of `idp dev`.
@@ -215,12 +212,7 @@ func hostPort(host string, l *demo.Listener) string {
 // serve answers on every port until ctx ends or one of them fails.
 func (d *development) serve(ctx context.Context, p *provider) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		// Shutting down waits for connections that browsers opened and never used.
-		hangUp := context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, d.issuer.HangUp) })
-		defer hangUp()
-		return p.serve(ctx, d.issuer)
-	})
+	group.Go(func() error { return p.serve(ctx, d.issuer) })
 	group.Go(func() error { return serveUntil(ctx, d.demo, d.app) })
 	if d.network != nil {
 		group.Go(func() error { return serveUntil(ctx, d.walletListener, d.wallet) })

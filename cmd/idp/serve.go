@@ -144,6 +144,7 @@ func (p *provider) server() *http.Server {
 		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
+	closeOnShutdown(server)
 	if p.certificate != nil {
 		server.TLSConfig = p.certificate.tlsConfig()
 	}

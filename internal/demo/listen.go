@@ -24,9 +24,6 @@ type Listener struct {
 	failed   chan error
 	closed   chan struct{}
 	close    sync.Once
-
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -59,7 +56,7 @@ func listen(port int) (*Listener, error) {
 	}
 	l := &Listener{
 		parts: []net.Listener{v4}, accepted: make(chan net.Conn), failed: make(chan error, 2),
-		closed: make(chan struct{}), open: map[net.Conn]struct{}{},
+		closed: make(chan struct{}),
 	}
 	v6, err := listenOn("::1", l.Port())
 	switch {
@@ -99,14 +96,10 @@ func (l *Listener) acceptFrom(part net.Listener) {
 			l.failed <- err
 			return
 		}
-		tracked := &trackedConn{Conn: conn, of: l}
-		l.mu.Lock()
-		l.open[tracked] = struct{}{}
-		l.mu.Unlock()
 		select {
-		case l.accepted <- tracked:
+		case l.accepted <- conn:
 		case <-l.closed:
-			tracked.Close()
+			conn.Close()
 			return
 		}
 	}
@@ -134,30 +127,4 @@ func (l *Listener) Close() error {
 		}
 	})
 	return err
-}
-
-// HangUp closes every open connection. Browsers open some in advance, which a
-// graceful shutdown would wait for.
-func (l *Listener) HangUp() {
-	l.mu.Lock()
-	open := make([]net.Conn, 0, len(l.open))
-	for conn := range l.open {
-		open = append(open, conn)
-	}
-	l.mu.Unlock()
-	for _, conn := range open {
-		conn.Close()
-	}
-}
-
-type trackedConn struct {
-	net.Conn
-	of *Listener
-}
-
-func (c *trackedConn) Close() error {
-	c.of.mu.Lock()
-	delete(c.of.open, c)
-	c.of.mu.Unlock()
-	return c.Conn.Close()
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
-	"time"
 )
 
 func TestBothLoopbackAddressesAnswer(t *testing.T) {
@@ -58,39 +57,5 @@ func TestPortTakenOnEitherAddress(t *testing.T) {
 			t.Errorf("ListenFrom(%d) took %d", port, next.Port())
 		}
 		next.Close()
-	}
-}
-
-// A browser opens connections in advance; they must not hold a stop up.
-func TestHangUpClosesUnusedConnections(t *testing.T) {
-	t.Parallel()
-	l, err := Listen(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{}
-	go server.Serve(l)
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	for i := 0; ; i++ {
-		l.mu.Lock()
-		n := len(l.open)
-		l.mu.Unlock()
-		if n == 1 {
-			break
-		}
-		if i == 500 {
-			t.Fatal("the connection was not accepted")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	l.Close()
-	l.HangUp()
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		t.Errorf("the connection is still open: %v", err)
 	}
 }
