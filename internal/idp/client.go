@@ -40,11 +40,15 @@ const (
 
 // A Client is a registered relying party. Fields carry the names of RFC 7591
 // and OpenID Connect Dynamic Client Registration; those of our own are first_party,
-// require_pkce, device_match_number, profile and lifetimes. The zero value of each field means its documented default, which
+// require_pkce, device_match_number, preset, profile, lifetimes, claim_policy and access_policy. The zero value of each field means its documented default, which
 // the registry fills in, so that a Client read from it is complete.
 type Client struct {
 	ID   string `json:"client_id" yaml:"client_id"`
 	Name string `json:"client_name,omitempty" yaml:"client_name,omitempty"`
+	// ClientURI is where the application lives, such as https://grafana.example.com.
+	ClientURI string `json:"client_uri,omitempty" yaml:"client_uri,omitempty"`
+	// Preset names the relying party whose registration this is, such as "grafana"; empty: none.
+	Preset string `json:"preset,omitempty" yaml:"preset,omitempty"`
 	// RedirectURIs are compared exactly, but for the port of loopback URIs (RFC 8252 section 7.3).
 	RedirectURIs []string `json:"redirect_uris" yaml:"redirect_uris"`
 	// PostLogoutRedirectURIs are where a person may be sent after a logout; compared exactly.
@@ -82,6 +86,10 @@ type Client struct {
 	// FirstParty marks an application of the operator's own.
 	FirstParty bool      `json:"first_party,omitempty" yaml:"first_party,omitempty"`
 	Lifetimes  Lifetimes `json:"lifetimes,omitzero" yaml:"lifetimes,omitempty"`
+	// ClaimPolicy names what it learns about a person beyond the default, and AccessPolicy
+	// who may sign in to it; both are in the configuration. Empty: the default, and everybody.
+	ClaimPolicy  string `json:"claim_policy,omitempty" yaml:"claim_policy,omitempty"`
+	AccessPolicy string `json:"access_policy,omitempty" yaml:"access_policy,omitempty"`
 
 	ManagedBy string         `json:"managed_by,omitempty" yaml:"-"`
 	CreatedAt time.Time      `json:"created_at,omitzero" yaml:"-"`

@@ -1,0 +1,50 @@
+package idp
+
+import (
+	"context"
+	"time"
+)
+
+// An Origin is who caused something, as far as it is known. It travels in the
+// context, so that what is stored of a change can say so.
+type Origin struct {
+	RequestID string // of the request that carried it
+	Address   string // of the sender, without a port
+	Actor     string // of an administrator: "key:" and the id of an API key, "account:" and an account id, or "local"; empty otherwise
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that carries o.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns the origin that ctx carries, or the zero Origin.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// An Event is one row of the audit log, which is only ever appended to.
+type Event struct {
+	ID        int64          `json:"id,string"` // rises with each event of a database
+	Time      time.Time      `json:"time"`
+	Type      string         `json:"type"` // noun and verb, such as "login.succeeded"
+	Outcome   string         `json:"outcome"`
+	Reason    string         `json:"reason,omitempty"` // of a refusal: the code that its caller was told
+	ClientID  string         `json:"client_id,omitempty"`
+	AccountID string         `json:"account_id,omitempty"`
+	Subject   string         `json:"sub,omitempty"`
+	SID       string         `json:"sid,omitempty"`
+	RequestID string         `json:"request_id,omitempty"`
+	Address   string         `json:"address,omitempty"`
+	Actor     string         `json:"actor,omitempty"`
+	Details   map[string]any `json:"details,omitempty"`
+}
+
+// The outcomes of events.
+const (
+	OutcomeDone    = "done"
+	OutcomeRefused = "refused"
+)
