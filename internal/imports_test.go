@@ -11,6 +11,7 @@ import (
 // and no other of ours. cmd/idp joins everything and is not listed.
 var ours = map[string]string{
 	"internal/idp":      "",
+	"internal/limit":    "internal/idp",
 	"internal/near":     "",
 	"internal/localpg":  "",
 	"internal/config":   "internal/idp",
@@ -23,7 +24,7 @@ var ours = map[string]string{
 	"internal/oauth":    "internal/idp internal/jose",
 	"internal/logout":   "internal/idp",
 	"internal/postgres": "internal/idp migrations",
-	"internal/web":      "internal/account internal/idp internal/clients internal/login internal/oauth web/templates web/static",
+	"internal/web":      "internal/account internal/idp internal/clients internal/limit internal/login internal/oauth web/templates web/static",
 	"internal/demo":     "internal/near internal/neartest internal/idp web/static web/templates",
 	"internal/neartest": "",
 	"internal/outbound": "",

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"near-idp/internal/limit"
 	"near-idp/web/static"
 	"near-idp/web/templates"
 
@@ -41,7 +42,7 @@ func (s *server) oauth(h handler) http.Handler {
 }
 
 // client serves OAuth clients that authenticate, within limits.
-func (s *server) client(l *limiter, h handler) http.Handler {
+func (s *server) client(l *limit.Limiter, h handler) http.Handler {
 	return s.oauth(s.limited(l, s.authenticated(h)))
 }
 

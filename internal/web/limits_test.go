@@ -146,19 +146,3 @@ func TestSendersAreLimitedEachAlone(t *testing.T) {
 		t.Errorf("as JSON: %d %s", w.Code, w.Body)
 	}
 }
-
-// C06: senders beyond counting cost no more memory.
-func TestLimitersForget(t *testing.T) {
-	t.Parallel()
-	l := newLimiter(idp.Rate{N: 1, Per: time.Hour}, func() time.Time { return testNow })
-	l.take("busy")
-	for i := range 3 * maxSenders {
-		l.take(strconv.Itoa(i))
-		if i%1000 == 0 && l.take("busy") == 0 {
-			t.Fatal("a sender that keeps asking was forgotten")
-		}
-	}
-	if n := len(l.young) + len(l.old); n > 2*maxSenders {
-		t.Errorf("%d senders are remembered", n)
-	}
-}
