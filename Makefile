@@ -16,7 +16,7 @@ TESTFLAGS ?=
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-race checks lint generate check-generated bench fuzz docker deps clean
+.PHONY: help run build test test-race referees checks lint generate check-generated bench fuzz docker deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: ## run every test, with those that need a browser or Node.js
 test-race: ## run every test under the race detector; needs a C compiler
 	@scripts/deps.sh --browser --node --rp
 	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
+
+referees: ## have Keycloak and other relying parties sign in; say which could not be had
+	@scripts/referees.sh $(TESTFLAGS)
 
 checks: ## print the security checks with their tests; fail if one has none
 	@go run ./internal/checks

@@ -6,12 +6,13 @@
 #   scripts/deps.sh --browser   and Chromium with a font, for the browser tests
 #   scripts/deps.sh --node      and Node.js with npm, and the npm test packages
 #   scripts/deps.sh --rp        and Python with Authlib; on Debian, Apache with mod_auth_openidc
+#   scripts/deps.sh --referees  and Java with Maven, and Keycloak
 #
 # Quick and silent when everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-oldest_postgres=14
+oldest_postgres=14 oldest_java=17
 
 say() { printf 'deps: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -48,6 +49,14 @@ have_font() {
 have_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 have_rp() { [ -x /usr/sbin/apache2 ] && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]; }
 
+# macOS has a java that only says where to get one.
+have_java() {
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+  [ "${version:-0}" -ge "$oldest_java" ]
+}
+have_maven() { have mvn && have unzip && have openssl; }
+
 have_node() { have node && have npm; }
 
 # manager names the package manager, as_root what it is run through.
@@ -79,18 +88,26 @@ packages() {
     apt-get:browser) echo chromium ;;
     apt-get:font) echo fonts-dejavu-core ;;
     apt-get:node) echo nodejs npm ;;
+    apt-get:java) echo default-jre-headless ;;
+    apt-get:maven) echo maven unzip openssl ;;
     apt-get:rp) echo apache2 libapache2-mod-auth-openidc ;;
+    dnf:java) echo java-21-openjdk-headless ;;
+    dnf:maven) echo maven unzip openssl ;;
     dnf:python) echo python3 ;;
     dnf:postgres) echo postgresql-server ;;
     dnf:browser) echo chromium-headless ;;
     dnf:font) echo dejavu-sans-fonts ;;
     dnf:node) echo nodejs npm ;;
+    apk:java) echo openjdk21-jre-headless ;;
+    apk:maven) echo maven unzip openssl ;;
     apk:python) echo python3 ;;
     apk:postgres) echo postgresql ;;
     apk:browser) echo chromium ;;
     apk:font) echo font-dejavu ;;
     apk:node) echo nodejs npm ;;
     brew:python) echo python3 ;;
+    brew:java) echo openjdk ;;
+    brew:maven) echo maven unzip openssl ;;
     brew:postgres) echo postgresql@17 ;;
     brew:browser) echo google-chrome ;;
     brew:node) echo node ;;
@@ -175,11 +192,14 @@ describe() {
     node) echo "Node.js with npm" ;;
     python) echo "Python 3 with venv" ;;
     rp) echo "Apache with mod_auth_openidc" ;;
+    java) echo "Java $oldest_java or later" ;;
+    maven) echo "Maven, unzip and openssl" ;;
   esac
 }
 
 with_node=false
 with_python=false
+with_keycloak=false
 want postgres
 for arg in "$@"; do
   case $arg in
@@ -197,8 +217,13 @@ for arg in "$@"; do
       # The tests that need it are skipped on other systems.
       if [ "$manager" = apt-get ]; then want rp; fi
       ;;
+    --referees)
+      want java
+      want maven
+      with_keycloak=true
+      ;;
     *)
-      say "unknown option $arg: use --browser, --node, --rp"
+      say "unknown option $arg: use --browser, --node, --rp, --referees"
       exit 2
       ;;
   esac
@@ -246,4 +271,8 @@ if $with_python && ! cmp -s "$list" "$venv/requirements.txt"; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$list"
   cp "$list" "$venv/requirements.txt"
+fi
+
+if $with_keycloak; then
+  scripts/keycloak.sh
 fi

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"near-idp/internal/pgtest"
+	"near-idp/internal/trial"
 )
 
 // An apache is Debian's web server with mod_auth_openidc, a relying party and
@@ -23,7 +24,7 @@ import (
 type apache struct {
 	*site
 	base string
-	log  buffer
+	log  trial.Buffer
 }
 
 const apacheModules = "/usr/lib/apache2/modules/"

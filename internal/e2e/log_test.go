@@ -71,8 +71,8 @@ func TestLogHoldsNoSecretsAndOneLinePerRequest(t *testing.T) {
 			found.add(fmt.Sprintf("cookie %s of browser %d", cookie.Name, i), cookie.Value)
 		}
 	}
-	p.stop()
-	log := p.log.String()
+	p.Stop()
+	log := p.Stderr.String()
 	for name, value := range found {
 		if strings.Contains(log, value) {
 			t.Errorf("the log holds the %s: %q", name, value)

@@ -56,16 +56,6 @@ func (a *audience) state() (missed int, heard []string) {
 	return a.missed, append([]string(nil), a.heard...)
 }
 
-// eventually waits until holds does.
-func eventually(t testing.TB, what string, limit time.Duration, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not after %v: %s", limit, what)
-		}
-	}
-}
-
 // told are clients that want to be told of logouts at these places.
 func told(places ...string) string {
 	var text strings.Builder
@@ -215,7 +205,7 @@ func TestLogoutIsDeliveredAfterAnOutage(t *testing.T) {
 	alice := first.browser()
 	alice.signOut(alice.signInTo("told0"))
 	eventually(t, "it is tried", 5*time.Second, func() bool { missed, _ := app.state(); return missed > 0 })
-	first.stop()
+	first.Stop()
 	app.set(false)
 	s.serve()
 	eventually(t, "it is tried again", 20*time.Second, func() bool { _, heard := app.state(); return len(heard) == 1 })
@@ -248,7 +238,7 @@ func TestLogoutTokenIsNeverSentToLoopbackUnlessAllowed(t *testing.T) {
 			if test.allowed != "" {
 				outcome = "back-channel logout delivered"
 			}
-			eventually(t, outcome, 5*time.Second, func() bool { return strings.Contains(p.log.String(), outcome) })
+			eventually(t, outcome, 5*time.Second, func() bool { return strings.Contains(p.Stderr.String(), outcome) })
 			if missed, heard := canary.state(); len(heard)+missed > 0 != (test.allowed != "") {
 				t.Errorf("the canary heard %d", len(heard)+missed)
 			}

@@ -111,7 +111,7 @@ func TestDatabaseOutageIs503AndNothingIsHalfDone(t *testing.T) {
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.await(readyLimit)
+	p.Await(readyLimit)
 	if after := rows(t, server.DSN()); after != before {
 		t.Errorf("before the outage:\n%safter:\n%s", before, after)
 	}
@@ -121,7 +121,7 @@ func TestDatabaseOutageIs503AndNothingIsHalfDone(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	p.stop()
+	p.Stop()
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -182,10 +182,10 @@ func TestRequestsDuringAnOutageNeverFailOtherwise(t *testing.T) {
 		if err := server.Restart(t.Context()); err != nil {
 			t.Error(err)
 		}
-		p.await(readyLimit)
+		p.Await(readyLimit)
 	}
 	over.Store(true)
 	group.Wait()
-	p.await(readyLimit)
+	p.Await(readyLimit)
 	f.finish(t)
 }

@@ -197,7 +197,7 @@ func TestLoginGoesOnAtAnotherReplica(t *testing.T) {
 	// A rolling restart takes nobody's login away.
 	a = replicas[0].browser()
 	c := a.authorize("/authorize?" + q.form().Encode())
-	replicas[0].stop()
+	replicas[0].Stop()
 	if a.at(replicas[1]).approve(c).Query().Get("state") != q.state {
 		t.Error("the state is lost")
 	}

@@ -5,54 +5,28 @@ import (
 	"context"
 	crand "crypto/rand"
 	"fmt"
-	"math/rand/v2"
-	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"near-idp/internal/neartest"
-	"near-idp/internal/pgtest"
+	"near-idp/internal/trial"
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
+	code := trial.Main(m)
 	stopChromium()
-	if dir := programDir; dir != "" {
-		_ = os.RemoveAll(dir) // a temporary directory; nobody is left to tell
-	}
 	os.Exit(code)
 }
 
-// builtProgram names the program to the processes that fuzz beside this one.
-const builtProgram = "IDP_E2E_PROGRAM"
-
-// The program is built once for all tests.
-var (
-	programDir string
-	program    = sync.OnceValues(func() (string, error) {
-		if path := os.Getenv(builtProgram); path != "" {
-			return path, nil
-		}
-		dir, err := os.MkdirTemp("", "idp-e2e-")
-		if err != nil {
-			return "", err
-		}
-		programDir = dir
-		path := filepath.Join(dir, "idp")
-		out, err := exec.Command("go", "build", "-o", path, "near-idp/cmd/idp").CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("go build: %w\n%s", err, out)
-		}
-		return path, os.Setenv(builtProgram, path)
-	})
-)
+// Their short names here.
+var freePort, eventually, tail = trial.FreePort, trial.Eventually, trial.Tail
 
 // The relying parties that every site knows. The secret is the same for all
 // that have one.
@@ -123,11 +97,7 @@ clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, s.limits, siteClients+s.mo
 // command is idp with the environment that the configuration refers to.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
 	s.Helper()
-	path, err := program()
-	if err != nil {
-		s.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, trial.Program(s), args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "CLIENT_SECRET="+clientSecret, "ENCRYPTION_KEY="+encryptionKey)
 	return cmd
@@ -156,20 +126,15 @@ func (s *site) serve() *process {
 	}
 	rpc := httptest.NewServer(s.chain)
 	s.Cleanup(rpc.Close)
-	p := &process{site: s, base: fmt.Sprintf("http://127.0.0.1:%d", port), done: make(chan struct{})}
+	p := &process{site: s, base: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	client := http.DefaultClient
 	if s.tls != nil {
 		p.base = fmt.Sprintf("https://127.0.0.1:%d", port)
+		client = s.tls.client()
 	}
 	p.base += s.path()
 	p.config = s.configure(port, rpc.URL)
-	p.cmd = s.command(context.Background(), "serve", "--config", p.config)
-	p.cmd.Stderr = &p.log
-	if err := p.cmd.Start(); err != nil {
-		s.Fatal(err)
-	}
-	go func() { p.err = p.cmd.Wait(); close(p.done) }()
-	s.Cleanup(p.cleanup)
-	p.await(readyLimit)
+	p.Process = trial.Serve(s, s.command(context.Background(), "serve", "--config", p.config), trial.Answers(client, p.base+"/readyz"))
 	return p
 }
 
@@ -180,21 +145,6 @@ func (s *site) path() string {
 		s.Fatal(err)
 	}
 	return u.Path
-}
-
-// Ports below those that the system hands out, so that no connection takes one
-// between its choice and its use.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 10000 + rand.IntN(22000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 const readyLimit = 30 * time.Second

@@ -158,14 +158,14 @@ func TestRenewedCertificateIsServedWithoutARestart(t *testing.T) {
 	}
 	reread := func() {
 		t.Helper()
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
 	}
 	waitFor(t, "the log of the broken certificate", func() bool {
 		p.tls.write(p.tls.key, []byte("not a key"))
 		reread()
-		return strings.Contains(p.log.String(), "the old one stays")
+		return strings.Contains(p.Stderr.String(), "the old one stays")
 	})
 	if got := p.serial(); got != 1 {
 		t.Errorf("after broken files: certificate %d", got)

@@ -1,0 +1,93 @@
+package referees
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"near-idp/internal/neartest"
+	"near-idp/internal/pgtest"
+	"near-idp/internal/trial"
+)
+
+// clientSecret is what the configuration calls ${CLIENT_SECRET}.
+const (
+	clientSecret  = "referee-secret-0123456789-0123456789-abc"
+	encryptionKey = "referee-encryption-key-0123456789-0123456789"
+)
+
+// A site is a provider on loopback with a chain and people on it.
+type site struct {
+	testing.TB
+	*trial.Process
+	issuer  string
+	config  string // its file
+	wallets map[kind]*neartest.Wallet
+}
+
+// newSite starts a provider; more is added to its configuration.
+func newSite(t testing.TB, more string) *site {
+	t.Helper()
+	port := trial.FreePort(t)
+	s := &site{TB: t, issuer: fmt.Sprintf("http://127.0.0.1:%d", port), config: filepath.Join(t.TempDir(), "config.yaml"),
+		wallets: map[kind]*neartest.Wallet{
+			ordinary:   neartest.NewWallet("alice.testnet"),
+			implicit:   neartest.NewWallet(""),
+			punctuated: neartest.NewWallet("my-dao_one.testnet"),
+			noEmail:    neartest.NewWallet("bob.testnet"),
+			rotation:   neartest.NewWallet("carol.testnet"),
+		}}
+	chain := neartest.NewChain("testnet")
+	for _, w := range s.wallets {
+		chain.AddKey(w.AccountID, w.PublicKey(), neartest.FullAccess)
+	}
+	rpc := httptest.NewServer(chain)
+	t.Cleanup(rpc.Close)
+	text := fmt.Sprintf(`issuer: %s
+listen: {public: "127.0.0.1:%d"}
+database: {url: %q}
+encryption: {keys: ["${ENCRYPTION_KEY}"]}
+near: {network: testnet, rpc: [%q]}
+telemetry: {log: {level: debug}}
+rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
+%s`, s.issuer, port, pgtest.DSN(t), rpc.URL, more)
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Process = trial.Serve(t, s.command(context.Background(), "serve"), trial.Answers(http.DefaultClient, s.issuer+"/readyz"))
+	return s
+}
+
+// command is idp with the site's configuration.
+func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, trial.Program(s), append(args, "--config", s.config)...)
+	cmd.Env = append(os.Environ(), "CLIENT_SECRET="+clientSecret, "ENCRYPTION_KEY="+encryptionKey)
+	return cmd
+}
+
+// run runs a command of idp to its end and returns its output.
+func (s *site) run(args ...string) string {
+	s.Helper()
+	var stderr bytes.Buffer
+	cmd := s.command(s.Context(), args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		s.Fatalf("idp %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
+
+// rotate replaces every signing key as time does: the next is published, then used.
+func (s *site) rotate() {
+	s.Helper()
+	s.run("key", "rotate")
+	s.run("key", "rotate", "--now")
+}
