@@ -137,11 +137,12 @@ func keyVault(cfg *config.Config, store *postgres.Store) (keyring.Vault, error) 
 }
 
 func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store) error {
-	configured := make([]clients.Configured, len(cfg.Clients))
+	configured := make([]clients.Entry, len(cfg.Clients))
 	for i, c := range cfg.Clients {
-		configured[i] = clients.Configured{Client: c.Client, Secret: c.Secret}
+		configured[i] = clients.Entry{Client: c.Client, Secret: c.Secret, Where: cfg.Where(fmt.Sprintf("clients[%d]", i))}
 	}
-	return clientDefaults(cfg).ApplyConfig(ctx, store, configured)
+	_, err := clientDefaults(cfg).ApplyConfig(ctx, store, configured)
+	return err
 }
 
 // background keeps memory in step with the database, tells clients of logouts and

@@ -44,11 +44,11 @@ func NewSecret() (idp.Secret, []byte) {
 func HashSecret(secret idp.Secret) ([]byte, error) {
 	switch {
 	case len(secret) < minSecret:
-		return nil, fmt.Errorf("secret has %d characters, at least %d are needed: make one with `openssl rand -hex 32`", len(secret), minSecret)
+		return nil, invalid(fmt.Errorf("secret has %d characters, at least %d are needed: make one with `openssl rand -hex 32`", len(secret), minSecret))
 	case len(secret) > maxSecret:
-		return nil, fmt.Errorf("secret has %d characters, at most %d are allowed: make one with `openssl rand -hex 32`", len(secret), maxSecret)
+		return nil, invalid(fmt.Errorf("secret has %d characters, at most %d are allowed: make one with `openssl rand -hex 32`", len(secret), maxSecret))
 	case strings.ContainsFunc(string(secret), func(r rune) bool { return r <= ' ' || r > '~' || r == '+' || r == '%' }):
-		return nil, errors.New("secret has a space, +, % or another character that clients encode differently: make one with `openssl rand -hex 32`")
+		return nil, invalid(errors.New("secret has a space, +, % or another character that clients encode differently: make one with `openssl rand -hex 32`"))
 	}
 	hash := sha256.Sum256([]byte(secret))
 	return hash[:], nil

@@ -21,16 +21,21 @@ type Store interface {
 	// UpdateClient replaces the client with this id, owner and UpdatedAt, or
 	// returns idp.ErrConflict if there is none any more.
 	UpdateClient(ctx context.Context, c idp.Client) error
-	// DeleteClient deletes the client with this id and owner, or returns idp.ErrNotFound.
-	DeleteClient(ctx context.Context, id, managedBy string) error
+	// DeleteClient deletes the client with c's id, owner and UpdatedAt, or returns
+	// idp.ErrConflict if there is none any more.
+	DeleteClient(ctx context.Context, c idp.Client) error
 	// AddClientSecret adds a secret; idp.ErrNotFound if there is no such client.
 	AddClientSecret(ctx context.Context, clientID string, secret idp.ClientSecret) error
 	// DeleteClientSecret ends a secret, or returns idp.ErrNotFound.
 	DeleteClientSecret(ctx context.Context, clientID, secretID string) error
-	// ApplyClients makes the clients of the configuration be exactly these, as
-	// ApplyConfig describes; idp.ErrConflict, naming the ids, if others own some.
-	ApplyClients(ctx context.Context, configured []idp.Client) error
+	// ChangeClients does what decide makes of the stored clients, while nobody else changes any.
+	ChangeClients(ctx context.Context, decide func(stored []idp.Client) (idp.ClientChanges, error)) error
+	// ClientPage returns a page of what Clients returns.
+	ClientPage(ctx context.Context, q idp.ClientQuery) ([]idp.Client, error)
 }
+
+// maxPage bounds a page of clients.
+const maxPage = 1000
 
 // configSecret begins the ids of secrets that the configuration file holds.
 const configSecret = "config:"
@@ -61,6 +66,23 @@ func (s *Service) List(ctx context.Context) ([]idp.Client, error) {
 		list[i] = s.complete(c)
 	}
 	return list, nil
+}
+
+// Page returns a page of List and, if there are more, the id that the next page comes after.
+func (s *Service) Page(ctx context.Context, q idp.ClientQuery) (page []idp.Client, next string, err error) {
+	limit := min(max(q.Limit, 1), maxPage)
+	q.Limit = limit + 1
+	page, err = s.Store.ClientPage(ctx, q)
+	if err != nil {
+		return nil, "", fmt.Errorf("list clients: %w", err)
+	}
+	if len(page) > limit {
+		page, next = page[:limit], page[limit-1].ID
+	}
+	for i, c := range page {
+		page[i] = s.complete(c)
+	}
+	return page, next, nil
 }
 
 // complete shows an invalid row, which the registry ignores, as far as it can be read.
@@ -100,7 +122,7 @@ func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (
 func initialSecret(c idp.Client, chosen idp.Secret) (idp.Secret, idp.ClientSecret, error) {
 	switch {
 	case !c.UsesSecret() && chosen != "":
-		return "", idp.ClientSecret{}, fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: drop the secret or choose another method", c.ID, c.TokenEndpointAuthMethod)
+		return "", idp.ClientSecret{}, invalid(fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: drop the secret or choose another method", c.ID, c.TokenEndpointAuthMethod))
 	case !c.UsesSecret():
 		return "", idp.ClientSecret{}, nil
 	case chosen != "":
@@ -118,50 +140,14 @@ func newStored() (idp.Secret, idp.ClientSecret) {
 }
 
 func (s *Service) taken(ctx context.Context, id string) error {
-	before := "it was registered before; choose another id"
-	if c, err := s.Store.Client(ctx, id); err == nil && c.ManagedBy == idp.ManagedByConfig {
-		before = "it comes from the configuration file; choose another id"
-		if c.Disabled {
-			before = "it was in the configuration file until a short time ago; choose another id or delete it first"
-		}
+	c, err := s.Store.Client(ctx, id)
+	switch {
+	case err != nil || c.ManagedBy != idp.ManagedByConfig:
+		return fmt.Errorf("client_id %q: %w: it was registered before; choose another id", id, idp.ErrConflict)
+	case c.LeftFile():
+		return fmt.Errorf("client_id %q: %w: it was in the configuration file until a short time ago; choose another id or delete it first", id, idp.ErrConflict)
 	}
-	return fmt.Errorf("client_id %q: %w: %s", id, idp.ErrConflict, before)
-}
-
-// Update reads a client as it is stored, without defaults, lets change edit
-// it, and stores the result, which it returns complete. It is idp.ErrConflict if
-// somebody else changed the client meanwhile.
-func (s *Service) Update(ctx context.Context, id string, change func(*idp.Client)) (idp.Client, error) {
-	c, err := s.changeable(ctx, id)
-	if err != nil {
-		return idp.Client{}, err
-	}
-	read := c.UpdatedAt
-	change(&c)
-	c.ID, c.ManagedBy, c.UpdatedAt = id, idp.ManagedByAPI, read
-	if _, err := s.Defaults.Validate(c); err != nil {
-		return idp.Client{}, err
-	}
-	if err := s.Store.UpdateClient(ctx, c); err != nil {
-		if errors.Is(err, idp.ErrConflict) {
-			return idp.Client{}, fmt.Errorf("client %q: %w: it was changed or deleted meanwhile; read it again and repeat", id, idp.ErrConflict)
-		}
-		return idp.Client{}, fmt.Errorf("update client %q: %w", id, err)
-	}
-	return s.Client(ctx, id)
-}
-
-// Delete removes a client and its secrets: it can redeem and refresh nothing
-// any more. It also frees the id of one that was removed from the file.
-func (s *Service) Delete(ctx context.Context, id string) error {
-	c, err := s.changeable(ctx, id)
-	if err != nil && !(c.ManagedBy == idp.ManagedByConfig && c.Disabled) {
-		return err
-	}
-	if err := s.Store.DeleteClient(ctx, id, c.ManagedBy); err != nil {
-		return fmt.Errorf("delete client %q: %w", id, err)
-	}
-	return nil
+	return fmt.Errorf("client_id %q: %w: it comes from %s; choose another id", id, idp.ErrManagedByConfig, source(&c))
 }
 
 // AddSecret adds a new secret, beside those that a client has, and returns what
@@ -174,7 +160,7 @@ func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.T
 		return idp.ClientSecret{}, "", err
 	}
 	if !c.UsesSecret() {
-		return idp.ClientSecret{}, "", fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: choose another method first", clientID, c.TokenEndpointAuthMethod)
+		return idp.ClientSecret{}, "", invalid(fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: choose another method first", clientID, c.TokenEndpointAuthMethod))
 	}
 	if len(c.Secrets) >= maxSecrets {
 		return idp.ClientSecret{}, "", fmt.Errorf("client %q has %d live secrets: %w: revoke one that is no longer used", clientID, len(c.Secrets), idp.ErrConflict)
@@ -188,26 +174,13 @@ func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.T
 }
 
 // DeleteSecret ends one secret of a client at once. The secret of the
-// configuration file would be back at the next start, so it is refused.
+// configuration file would be back, so it is refused.
 func (s *Service) DeleteSecret(ctx context.Context, clientID, secretID string) error {
 	if strings.HasPrefix(secretID, configSecret) {
-		return fmt.Errorf("secret of client %q: %w: it comes from the configuration file; remove or change it there and restart", clientID, idp.ErrConflict)
+		return fmt.Errorf("secret of client %q: %w: it comes from the configuration file; remove or change it there", clientID, idp.ErrManagedByConfig)
 	}
 	if err := s.Store.DeleteClientSecret(ctx, clientID, secretID); err != nil {
 		return fmt.Errorf("delete secret %q of client %q: %w", secretID, clientID, err)
 	}
 	return nil
-}
-
-// changeable reads a client that is to be changed. It refuses those of the
-// configuration file, with idp.ErrConflict: the next start would undo the change.
-func (s *Service) changeable(ctx context.Context, id string) (idp.Client, error) {
-	c, err := s.Store.Client(ctx, id)
-	if err != nil {
-		return idp.Client{}, fmt.Errorf("client %q: %w", shorten(id), err)
-	}
-	if c.ManagedBy == idp.ManagedByConfig {
-		return c, fmt.Errorf("client %q: %w: it comes from the configuration file; change it there, under clients, and restart", id, idp.ErrConflict)
-	}
-	return c, nil
 }

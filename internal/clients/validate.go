@@ -42,7 +42,7 @@ type Defaults struct {
 // Validate is Defaults{}.Validate.
 func Validate(c idp.Client) (idp.Client, error) { return Defaults{}.Validate(c) }
 
-// Validate returns c in normal form with every default filled in. The error
+// Validate returns c in normal form with every default filled in. The error, an *Invalid,
 // joins everything that is wrong with c; each part names the field, the value
 // and what to do.
 func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
@@ -99,7 +99,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 		required := true
 		c.RequirePKCE = &required
 	}
-	return c, errors.Join(problems...)
+	return c, invalid(errors.Join(problems...))
 }
 
 // checkTogether checks the rules that concern more than one field.

@@ -3,6 +3,7 @@ package idp
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -91,11 +92,15 @@ type Client struct {
 	ClaimPolicy  string `json:"claim_policy,omitempty" yaml:"claim_policy,omitempty"`
 	AccessPolicy string `json:"access_policy,omitempty" yaml:"access_policy,omitempty"`
 
-	ManagedBy string         `json:"managed_by,omitempty" yaml:"-"`
-	CreatedAt time.Time      `json:"created_at,omitzero" yaml:"-"`
-	UpdatedAt time.Time      `json:"updated_at,omitzero" yaml:"-"`
-	Disabled  bool           `json:"disabled,omitempty" yaml:"-"`
-	Secrets   []ClientSecret `json:"-" yaml:"-"` // those that had not expired when the client was read
+	// Disabled means that nobody can sign in to it and it can redeem and refresh nothing.
+	Disabled bool `json:"disabled,omitempty" yaml:"disabled,omitempty"`
+
+	ManagedBy  string         `json:"managed_by,omitempty" yaml:"-"`
+	Source     string         `json:"source,omitempty" yaml:"-"` // the file that a client of the configuration stands in
+	CreatedAt  time.Time      `json:"created_at,omitzero" yaml:"-"`
+	UpdatedAt  time.Time      `json:"updated_at,omitzero" yaml:"-"`
+	LastUsedAt time.Time      `json:"last_used_at,omitzero" yaml:"-"` // a minute or so behind; zero: never
+	Secrets    []ClientSecret `json:"-" yaml:"-"`                     // those that had not expired when the client was read
 }
 
 // A ClientSecret is one of a client's secrets, as far as it is known: its hash.
@@ -105,6 +110,8 @@ type ClientSecret struct {
 	Hash      []byte    `json:"-"`                // SHA-256
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+	// LastUsedAt is a minute or so behind; zero: never.
+	LastUsedAt time.Time `json:"last_used_at,omitzero"`
 }
 
 // A JWKSet is the text of a JWK Set (RFC 7517 section 5), an object within JSON.
@@ -126,6 +133,20 @@ func (s *JWKSet) UnmarshalJSON(text []byte) error {
 
 // UsesSecret reports whether the client authenticates with a shared secret.
 func (c *Client) UsesSecret() bool { return !c.Public() && c.TokenEndpointAuthMethod != AuthPrivateKey }
+
+// LeftFile reports that the client was in the configuration until a short time ago.
+func (c *Client) LeftFile() bool {
+	return c.ManagedBy == ManagedByConfig && c.Disabled && c.Source == ""
+}
+
+// Version names the state of the client that was read, for whoever changes it
+// and wants to lose no other change (an HTTP ETag, without the quotes).
+func (c *Client) Version() string {
+	if c.UpdatedAt.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(c.UpdatedAt.UnixMicro(), 36)
+}
 
 // Public reports whether the client authenticates with nothing but PKCE.
 func (c *Client) Public() bool { return c.TokenEndpointAuthMethod == AuthNone }

@@ -15,10 +15,20 @@ var (
 	ErrUsed = errors.New("already used")
 	// ErrConflict reports that the row exists and differs.
 	ErrConflict = errors.New("conflict")
+	// ErrStale is the ErrConflict of a row that was changed or deleted since it was read.
+	ErrStale = error(&conflict{})
+	// ErrManagedByConfig is the ErrConflict of a row that only the configuration may change.
+	ErrManagedByConfig = error(&conflict{})
 	// ErrUnavailable reports that the database did not answer. Nothing was
 	// half done: every change is one statement.
 	ErrUnavailable = errors.New("database unavailable")
 )
+
+// A conflict is an ErrConflict that some callers tell from others.
+type conflict struct{ _ byte } // not empty, so that each has an address of its own
+
+func (*conflict) Error() string        { return ErrConflict.Error() }
+func (*conflict) Is(target error) bool { return target == ErrConflict }
 
 // Secret is a string that never prints itself: not through fmt, not through
 // slog and not through JSON or YAML. Convert it to string to use it.

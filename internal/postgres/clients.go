@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"near-idp/internal/idp"
@@ -14,36 +13,41 @@ import (
 
 // clientColumns reads a client with its live secrets.
 const clientColumns = `
-	SELECT c.id, c.managed_by, c.metadata, c.disabled_at IS NOT NULL, c.created_at, c.updated_at,
+	SELECT c.id, c.managed_by, c.source, c.metadata, c.disabled_at IS NOT NULL, c.created_at, c.updated_at, u.used_at,
 	       (SELECT jsonb_agg(jsonb_build_object('id', s.id, 'prefix', s.prefix, 'hash', encode(s.hash, 'base64'),
-	                                            'created_at', s.created_at, 'expires_at', s.expires_at)
-	                         ORDER BY s.created_at DESC)
-	        FROM client_secrets s
+	                                            'created_at', s.created_at, 'expires_at', s.expires_at, 'last_used_at', su.used_at)
+	                         ORDER BY s.created_at DESC, s.id)
+	        FROM client_secrets s LEFT JOIN client_secret_uses su ON su.secret_id = s.id
 	        WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now()))
-	FROM clients c`
+	FROM clients c LEFT JOIN client_uses u ON u.client_id = c.id`
 
 // A storedSecret is a row of client_secrets as clientColumns reads it.
 type storedSecret struct {
-	ID        string    `json:"id"`
-	Prefix    string    `json:"prefix"`
-	Hash      []byte    `json:"hash"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ID         string    `json:"id"`
+	Prefix     string    `json:"prefix"`
+	Hash       []byte    `json:"hash"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	LastUsedAt time.Time `json:"last_used_at"`
 }
 
 func scanClient(row pgx.CollectableRow) (idp.Client, error) {
 	var c, columns idp.Client
 	var metadata []byte
+	var used *time.Time
 	var secrets []storedSecret
-	if err := row.Scan(&columns.ID, &columns.ManagedBy, &metadata, &columns.Disabled,
-		&columns.CreatedAt, &columns.UpdatedAt, &secrets); err != nil {
+	if err := row.Scan(&columns.ID, &columns.ManagedBy, &columns.Source, &metadata, &columns.Disabled,
+		&columns.CreatedAt, &columns.UpdatedAt, &used, &secrets); err != nil {
 		return c, err
 	}
 	if err := json.Unmarshal(metadata, &c); err != nil {
 		return c, fmt.Errorf("metadata of client %q: %w", columns.ID, err)
 	}
-	c.ID, c.ManagedBy, c.Disabled = columns.ID, columns.ManagedBy, columns.Disabled
+	c.ID, c.ManagedBy, c.Source, c.Disabled = columns.ID, columns.ManagedBy, columns.Source, columns.Disabled
 	c.CreatedAt, c.UpdatedAt = columns.CreatedAt, columns.UpdatedAt
+	if used != nil {
+		c.LastUsedAt = *used
+	}
 	for _, s := range secrets {
 		c.Secrets = append(c.Secrets, idp.ClientSecret(s))
 	}
@@ -53,8 +57,8 @@ func scanClient(row pgx.CollectableRow) (idp.Client, error) {
 // clientMetadata is what the column metadata holds: the fields that have no
 // column of their own.
 func clientMetadata(c idp.Client) ([]byte, error) {
-	c.ID, c.ManagedBy, c.Disabled = "", "", false
-	c.CreatedAt, c.UpdatedAt = time.Time{}, time.Time{}
+	c.ID, c.ManagedBy, c.Source, c.Disabled = "", "", "", false
+	c.CreatedAt, c.UpdatedAt, c.LastUsedAt = time.Time{}, time.Time{}, time.Time{}
 	metadata, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("metadata of client: %w", err)
@@ -65,6 +69,21 @@ func clientMetadata(c idp.Client) ([]byte, error) {
 // Clients returns every client, ordered by id, disabled ones too.
 func (s *Store) Clients(ctx context.Context) ([]idp.Client, error) {
 	rows, err := s.db.Query(ctx, clientColumns+` ORDER BY c.id`)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := pgx.CollectRows(rows, scanClient)
+	return list, translate(err)
+}
+
+// ClientPage returns a page of the registry.
+func (s *Store) ClientPage(ctx context.Context, q idp.ClientQuery) ([]idp.Client, error) {
+	rows, err := s.db.Query(ctx, clientColumns+`
+		WHERE c.id > $1
+		  AND (position(lower($2) IN lower(c.id)) > 0 OR position(lower($2) IN lower(c.metadata ->> 'client_name')) > 0)
+		ORDER BY c.id
+		LIMIT $3`,
+		q.After, q.Search, q.Limit)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -123,14 +142,17 @@ func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 	return translate(err)
 }
 
-// DeleteClient deletes the client with this id and owner together with its
-// secrets, or returns idp.ErrNotFound.
-func (s *Store) DeleteClient(ctx context.Context, id, managedBy string) error {
+// DeleteClient deletes the client with c's id, owner and UpdatedAt together
+// with its secrets. It is idp.ErrConflict if there is none.
+func (s *Store) DeleteClient(ctx context.Context, c idp.Client) error {
 	tag, err := s.db.Exec(ctx, `
 		DELETE FROM clients
-		WHERE id = $1 AND managed_by = $2`,
-		id, managedBy)
-	return affected(tag.RowsAffected(), err)
+		WHERE id = $1 AND managed_by = $2 AND updated_at = $3`,
+		c.ID, c.ManagedBy, c.UpdatedAt)
+	if err == nil && tag.RowsAffected() == 0 {
+		return idp.ErrConflict
+	}
+	return translate(err)
 }
 
 // AddClientSecret adds a secret to a client. It is idp.ErrNotFound if there is
@@ -167,75 +189,4 @@ func orNull(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// ApplyClients makes the clients that the configuration owns be exactly these,
-// each with at most one secret hash. Others of its clients are disabled, and
-// deleted 30 days later. It is idp.ErrConflict, naming the ids, and changes nothing, if
-// somebody else owns one of the ids.
-func (s *Store) ApplyClients(ctx context.Context, configured []idp.Client) error {
-	batch, ids, err := applyBatch(configured)
-	if err != nil {
-		return err
-	}
-	return translate(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		// Replicas that start together apply the same file one after the other.
-		if _, err := tx.Exec(ctx, `LOCK TABLE clients IN SHARE ROW EXCLUSIVE MODE`); err != nil {
-			return err
-		}
-		var foreign []string
-		if err := tx.QueryRow(ctx, `
-			SELECT COALESCE(array_agg(id ORDER BY id), '{}')
-			FROM clients
-			WHERE id = ANY($1) AND managed_by <> 'config'`,
-			ids).Scan(&foreign); err != nil {
-			return err
-		}
-		if len(foreign) > 0 {
-			return fmt.Errorf("%w: client_id %s", idp.ErrConflict, strings.Join(foreign, ", "))
-		}
-		return tx.SendBatch(ctx, batch).Close()
-	}))
-}
-
-// applyBatch touches only rows that differ, so that a restart writes nothing.
-func applyBatch(configured []idp.Client) (*pgx.Batch, []string, error) {
-	batch, ids := &pgx.Batch{}, []string{}
-	for _, c := range configured {
-		metadata, err := clientMetadata(c)
-		if err != nil {
-			return nil, nil, err
-		}
-		ids = append(ids, c.ID)
-		batch.Queue(`
-			INSERT INTO clients (id, managed_by, metadata)
-			VALUES ($1, 'config', $2)
-			ON CONFLICT (id) DO UPDATE
-			SET metadata = EXCLUDED.metadata, disabled_at = NULL, updated_at = now()
-			WHERE clients.metadata <> EXCLUDED.metadata OR clients.disabled_at IS NOT NULL`,
-			c.ID, metadata)
-		var hash []byte
-		if len(c.Secrets) > 0 {
-			hash = c.Secrets[0].Hash
-		}
-		batch.Queue(`
-			DELETE FROM client_secrets
-			WHERE id = 'config:' || $1 AND hash IS DISTINCT FROM $2`,
-			c.ID, hash)
-		batch.Queue(`
-			INSERT INTO client_secrets (id, client_id, hash)
-			SELECT 'config:' || $1, $1, $2
-			WHERE $2::bytea IS NOT NULL
-			ON CONFLICT (id) DO NOTHING`,
-			c.ID, hash)
-	}
-	batch.Queue(`
-		UPDATE clients
-		SET disabled_at = now(), updated_at = now()
-		WHERE managed_by = 'config' AND disabled_at IS NULL AND id <> ALL($1)`,
-		ids)
-	batch.Queue(`
-		DELETE FROM clients
-		WHERE managed_by = 'config' AND disabled_at < now() - interval '30 days'`)
-	return batch, ids, nil
 }

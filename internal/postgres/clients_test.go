@@ -92,11 +92,15 @@ func TestChangesNeedTheOwnerAndTheRowThatWasRead(t *testing.T) {
 	if err := store.UpdateClient(ctx, second); !errors.Is(err, idp.ErrConflict) {
 		t.Errorf("an update by another owner: %v", err)
 	}
-	if err := store.DeleteClient(ctx, "web", idp.ManagedByConfig); !errors.Is(err, idp.ErrNotFound) {
+	if err := store.DeleteClient(ctx, second); !errors.Is(err, idp.ErrConflict) {
 		t.Errorf("a deletion by another owner: %v", err)
 	}
-	must(t, store.DeleteClient(ctx, "web", idp.ManagedByAPI))
-	if err := store.DeleteClient(ctx, "web", idp.ManagedByAPI); !errors.Is(err, idp.ErrNotFound) {
+	if err := store.DeleteClient(ctx, stale); !errors.Is(err, idp.ErrConflict) {
+		t.Errorf("a deletion of what is no longer there: %v", err)
+	}
+	second.ManagedBy = idp.ManagedByAPI
+	must(t, store.DeleteClient(ctx, second))
+	if err := store.DeleteClient(ctx, second); !errors.Is(err, idp.ErrConflict) {
 		t.Errorf("a second deletion: %v", err)
 	}
 }
@@ -122,67 +126,6 @@ func TestExpiredAndDeletedSecretsAreNotLive(t *testing.T) {
 	}
 	if err := store.AddClientSecret(ctx, "none", idp.ClientSecret{ID: "x", Hash: hashOf("x")}); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("a secret for no client: %v", err)
-	}
-}
-
-func TestApplyClientsLeavesOtherOwnersAlone(t *testing.T) {
-	t.Parallel()
-	ctx, store := t.Context(), postgres.New(pgtest.New(t))
-	must(t, store.CreateClient(ctx, client("mine", idp.ManagedByAPI), idp.ClientSecret{}))
-	err := store.ApplyClients(ctx, []idp.Client{client("new", idp.ManagedByConfig), client("mine", idp.ManagedByConfig)})
-	if !errors.Is(err, idp.ErrConflict) {
-		t.Fatalf("an id of another owner: %v", err)
-	}
-	if list, _ := store.Clients(ctx); len(list) != 1 || list[0].ManagedBy != idp.ManagedByAPI {
-		t.Errorf("a refused configuration changed something: %+v", list)
-	}
-	must(t, store.ApplyClients(ctx, nil))
-	if mustRead(t, store, "mine").Disabled {
-		t.Error("an empty configuration disabled a client that it does not own")
-	}
-}
-
-func TestReplicasThatStartTogetherApplyOneConfiguration(t *testing.T) {
-	t.Parallel()
-	ctx, store := t.Context(), postgres.New(pgtest.New(t))
-	a, b := client("a", idp.ManagedByConfig), client("b", idp.ManagedByConfig)
-	a.Secrets = []idp.ClientSecret{{Hash: hashOf("a")}}
-	var group sync.WaitGroup
-	for i := range 8 {
-		group.Go(func() {
-			list := []idp.Client{a, b}
-			if i%2 == 1 {
-				list = []idp.Client{b, a}
-			}
-			if err := store.ApplyClients(ctx, list); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	before := mustRead(t, store, "a")
-	if !reflect.DeepEqual(hashes(before), hashes(a)) {
-		t.Errorf("secrets %x", hashes(before))
-	}
-	must(t, store.ApplyClients(ctx, []idp.Client{a, b}))
-	if after := mustRead(t, store, "a"); !reflect.DeepEqual(before, after) {
-		t.Errorf("an unchanged configuration changed %+v to %+v", before, after)
-	}
-}
-
-func TestClientsOfTheConfigurationAreDeletedThirtyDaysAfterTheyLeftIt(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.New(t)
-	ctx, store := t.Context(), postgres.New(pool)
-	must(t, store.ApplyClients(ctx, []idp.Client{client("left", idp.ManagedByConfig), client("longago", idp.ManagedByConfig)}))
-	must(t, store.ApplyClients(ctx, nil))
-	if _, err := pool.Exec(ctx, `UPDATE clients SET disabled_at = now() - interval '31 days' WHERE id = 'longago'`); err != nil {
-		t.Fatal(err)
-	}
-	must(t, store.ApplyClients(ctx, nil))
-	list, err := store.Clients(ctx)
-	if err != nil || len(list) != 1 || list[0].ID != "left" || !list[0].Disabled {
-		t.Errorf("%+v, %v", list, err)
 	}
 }
 
@@ -224,7 +167,7 @@ func TestEveryChangeIsNotified(t *testing.T) {
 	expect("add secret", "client_secrets")
 	must(t, store.DeleteClientSecret(ctx, "web", "x"))
 	expect("delete secret", "client_secrets")
-	must(t, store.DeleteClient(ctx, "web", idp.ManagedByAPI))
+	must(t, store.DeleteClient(ctx, mustRead(t, store, "web")))
 	expect("delete", "clients")
 	must(t, addKey(ctx, store, idp.SigningKey{KID: "k", Alg: idp.ES256, Wrapped: []byte{1}}))
 	expect("add key", "signing_keys")
