@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs the npm packages that the end-to-end tests use, as locked. Silent
-# when they are installed already.
+# Installs the npm packages of a directory, as locked. Silent when they are
+# installed already.
+#
+#   scripts/npm.sh [DIRECTORY]   internal/e2e if none is named
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dir=internal/e2e
+dir=${1:-internal/e2e}
 [ -f "$dir/package-lock.json" ] || exit 0
 cd "$dir"
 

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 for part in --node --rp --referees; do
   scripts/deps.sh "$part" || true # what is still missing stands in the table
 done
+scripts/npm.sh internal/referees/node || true
 
 REFEREES_REPORT=$(mktemp)
 export REFEREES_REPORT
