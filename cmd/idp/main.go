@@ -75,7 +75,8 @@ func run(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	err := dispatch(ctx, args)
+	// What a command changes was done by whoever may run it here; the provider says more of its requests.
+	err := dispatch(idp.WithOrigin(ctx, idp.Origin{Actor: idp.ActorLocal}), args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
 	}

@@ -57,6 +57,7 @@ type providerOptions struct {
 // newProvider wires the provider over a migrated database. This is the only
 // place where the packages meet.
 func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store, opts providerOptions) (*provider, error) {
+	ctx = idp.WithOrigin(ctx, idp.Origin{Actor: idp.ActorConfig})
 	ring, err := openRing(ctx, cfg, store, opts.Log)
 	if err != nil {
 		return nil, err
@@ -148,6 +149,7 @@ func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store
 // background keeps memory in step with the database, tells clients of logouts and
 // sweeps what expired, until ctx ends.
 func (p *provider) background(ctx context.Context) *sync.WaitGroup {
+	ctx = idp.WithOrigin(ctx, idp.Origin{}) // nobody's doing
 	const (
 		sweepEvery  = time.Minute
 		reloadEvery = time.Minute // a safety net beside the notifications

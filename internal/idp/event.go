@@ -10,8 +10,14 @@ import (
 type Origin struct {
 	RequestID string // of the request that carried it
 	Address   string // of the sender, without a port
-	Actor     string // of an administrator: "key:" and the id of an API key, "account:" and an account id, or "local"; empty otherwise
+	Actor     string // of an administrator: "key:" and the id of an API key, "account:" and an account id, "local" on the command line, or "config"; empty otherwise
 }
+
+// Actors without an id of their own.
+const (
+	ActorLocal  = "local"  // whoever may use the command line over the database
+	ActorConfig = "config" // the configuration, as it is applied at the start and when it changes
+)
 
 type originKey struct{}
 
@@ -32,8 +38,8 @@ type Event struct {
 	Time      time.Time      `json:"time"`
 	Type      string         `json:"type"` // noun and verb, such as "login.succeeded"
 	Outcome   string         `json:"outcome"`
-	Reason    string         `json:"reason,omitempty"` // of a refusal: the code that its caller was told
-	ClientID  string         `json:"client_id,omitempty"`
+	Reason    string         `json:"reason,omitempty"`    // of a refusal: the code that its caller was told
+	ClientID  string         `json:"client_id,omitempty"` // of a registered client, never a mere claim
 	AccountID string         `json:"account_id,omitempty"`
 	Subject   string         `json:"sub,omitempty"`
 	SID       string         `json:"sid,omitempty"`
@@ -46,5 +52,20 @@ type Event struct {
 // The outcomes of events.
 const (
 	OutcomeDone    = "done"
-	OutcomeRefused = "refused"
+	OutcomeRefused = "refused" // by a rule
+	OutcomeFailed  = "failed"  // by a fault, here or elsewhere
 )
+
+// An EventFilter selects events. Zero fields select all.
+type EventFilter struct {
+	ClientID  string
+	AccountID string
+	Type      string // or what it begins with, such as "client."
+	Outcome   string
+	Actor     string // or what it begins with, such as "key:"
+	RequestID string
+	Since     time.Time // inclusive
+	Until     time.Time // exclusive
+	Before    int64     // only events with a smaller id: the last one of the page before; 0: from the newest
+	Limit     int       // at most so many
+}

@@ -81,6 +81,17 @@ type Code struct {
 	Consent       Consent
 }
 
+// A RefusedCode is what is known of an authorization code that could not be redeemed.
+type RefusedCode struct {
+	ClientID      string // that it was issued to
+	RedirectURI   string
+	CodeChallenge string
+	DPoPKey       string
+	Spent         bool // by this request or an earlier one, whether or not anything was issued
+	Expired       bool
+	Reused        bool // it was redeemed before; what was issued for it is revoked
+}
+
 // A ProvenKey is the key that a client's request proved to hold by DPoP (RFC
 // 9449); the zero value is none.
 type ProvenKey struct {

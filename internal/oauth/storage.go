@@ -75,9 +75,9 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	challenge := s256(form.Get(paramCodeVerifier))
 	f.grant, err = s.p.Store.RedeemCode(ctx, hash, f.client.ID, form.Get(paramRedirectURI), challenge, f.key, s.p.lifetimes(f.client.Client))
 	if errors.Is(err, idp.ErrNotFound) {
-		var reused bool
-		if reused, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil {
-			if reused {
+		var code idp.RefusedCode
+		if code, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil || errors.Is(err, idp.ErrNotFound) {
+			if code.Reused {
 				f.err = &Error{Status: 400, Code: invalidGrant, Description: "The code was already used; what was issued for it is revoked."}
 			}
 			return nil, fosite.ErrNotFound

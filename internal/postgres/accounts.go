@@ -52,21 +52,30 @@ func (s *Store) SessionsOf(ctx context.Context, network, subject string) ([]idp.
 	return list, translate(err)
 }
 
+var disconnect = `
+	WITH consent AS (
+		DELETE FROM consents
+		WHERE network = $1 AND subject = $2 AND client_id = $3
+		RETURNING client_id
+	), codes AS (
+		UPDATE logins
+		SET redeemed_at = now()
+		WHERE client_id = $3 AND code_expires_at > now() AND redeemed_at IS NULL
+		  AND sid IN (SELECT sid FROM sessions WHERE network = $1 AND subject = $2)
+		RETURNING client_id
+	), revoked AS (
+		UPDATE grants
+		SET revoked_at = now()
+		WHERE network = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL
+		RETURNING client_id
+	)` + audited("$4", `
+		'consent.withdrawn', client_id, split_part($2, '#', 1), $2, '',
+		jsonb_build_object('grants_revoked', (SELECT count(*) FROM revoked))
+		FROM (SELECT client_id FROM consent UNION SELECT client_id FROM codes UNION SELECT client_id FROM revoked) gone`)
+
 // Disconnect forgets a subject's consent to a client and revokes what the client
 // holds of them, codes that it has not redeemed yet included.
 func (s *Store) Disconnect(ctx context.Context, network, subject, clientID string) error {
-	_, err := s.db.Exec(ctx, `
-		WITH consent AS (
-			DELETE FROM consents
-			WHERE network = $1 AND subject = $2 AND client_id = $3
-		), codes AS (
-			UPDATE logins
-			SET redeemed_at = now()
-			WHERE client_id = $3 AND code_expires_at > now() AND redeemed_at IS NULL
-			  AND sid IN (SELECT sid FROM sessions WHERE network = $1 AND subject = $2)
-		)
-		UPDATE grants
-		SET revoked_at = now()
-		WHERE network = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL`, network, subject, clientID)
+	_, err := s.db.Exec(ctx, disconnect, network, subject, clientID, origin(ctx))
 	return translate(err)
 }

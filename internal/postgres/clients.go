@@ -108,7 +108,7 @@ func (s *Store) CreateClient(ctx context.Context, c idp.Client, first idp.Client
 	if err != nil {
 		return err
 	}
-	_, err = s.db.Exec(ctx, `
+	_, err = s.change(ctx, `
 		WITH created AS (
 			INSERT INTO clients (id, managed_by, metadata, disabled_at)
 			VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)
@@ -129,7 +129,7 @@ func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 	if err != nil {
 		return err
 	}
-	tag, err := s.db.Exec(ctx, `
+	tag, err := s.change(ctx, `
 		UPDATE clients
 		SET metadata = $4,
 		    disabled_at = CASE WHEN $5 THEN COALESCE(disabled_at, now()) END,
@@ -145,7 +145,7 @@ func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 // DeleteClient deletes the client with c's id, owner and UpdatedAt together
 // with its secrets. It is idp.ErrConflict if there is none.
 func (s *Store) DeleteClient(ctx context.Context, c idp.Client) error {
-	tag, err := s.db.Exec(ctx, `
+	tag, err := s.change(ctx, `
 		DELETE FROM clients
 		WHERE id = $1 AND managed_by = $2 AND updated_at = $3`,
 		c.ID, c.ManagedBy, c.UpdatedAt)
@@ -158,7 +158,7 @@ func (s *Store) DeleteClient(ctx context.Context, c idp.Client) error {
 // AddClientSecret adds a secret to a client. It is idp.ErrNotFound if there is
 // no such client.
 func (s *Store) AddClientSecret(ctx context.Context, clientID string, secret idp.ClientSecret) error {
-	tag, err := s.db.Exec(ctx, `
+	tag, err := s.change(ctx, `
 		INSERT INTO client_secrets (id, client_id, prefix, hash, expires_at)
 		SELECT $2, id, $3, $4, $5
 		FROM clients
@@ -169,7 +169,7 @@ func (s *Store) AddClientSecret(ctx context.Context, clientID string, secret idp
 
 // DeleteClientSecret deletes a secret, or returns idp.ErrNotFound.
 func (s *Store) DeleteClientSecret(ctx context.Context, clientID, secretID string) error {
-	tag, err := s.db.Exec(ctx, `
+	tag, err := s.change(ctx, `
 		DELETE FROM client_secrets
 		WHERE client_id = $1 AND id = $2`,
 		clientID, secretID)

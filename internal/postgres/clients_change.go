@@ -17,6 +17,9 @@ import (
 // It is idp.ErrConflict if the id of an added secret is taken.
 func (s *Store) ChangeClients(ctx context.Context, decide func(stored []idp.Client) (idp.ClientChanges, error)) error {
 	return translate(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, setOrigin, originText(ctx)); err != nil {
+			return err
+		}
 		// Readers go on; whoever changes something waits.
 		if _, err := tx.Exec(ctx, `LOCK TABLE clients, client_secrets IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err

@@ -72,7 +72,7 @@ func (s *Store) DeviceByUserCode(ctx context.Context, code, network string, most
 
 // The login is closed and the device's request allowed together, by a person whose
 // session lives. The hash is of nothing: a login for a device has no code to redeem.
-const allowDevice = `
+var allowDevice = `
 	WITH login AS (
 		UPDATE logins l
 		SET code_hash = sha256(gen_random_uuid()::text::bytea), code_expires_at = now()
@@ -80,19 +80,26 @@ const allowDevice = `
 		WHERE l.id = @login AND l.consumed_at > now() - @within::interval AND l.code_hash IS NULL AND NOT l.denied
 		  AND s.sid = l.sid AND s.ended_at IS NULL AND s.expires_at > now()
 		  AND d.id = @id AND d.client_id = l.client_id AND d.decided_at IS NULL AND d.expires_at > now()
-		RETURNING l.sid
+		RETURNING l.sid, s.account_id, s.subject
+	), device AS (
+		UPDATE device_requests d
+		SET decided_at = now(), grant_id = @grant_id, sid = login.sid
+		FROM login
+		WHERE d.id = @id AND d.decided_at IS NULL AND d.expires_at > now()
+		RETURNING d.id, d.client_id, d.scopes, d.address, login.*
+	), audit AS (` + audited("@origin", `
+		'device.allowed', client_id, account_id, subject, sid,
+		jsonb_build_object('scope', array_to_string(scopes, ' '), 'device_address', address)
+		FROM device`) + `
 	)
-	UPDATE device_requests d
-	SET decided_at = now(), grant_id = @grant_id, sid = login.sid
-	FROM login
-	WHERE d.id = @id AND d.decided_at IS NULL AND d.expires_at > now()
-	RETURNING d.id`
+	SELECT id
+	FROM device`
 
 // AllowDevice lets a device have its tokens, by a login whose person agreed
 // within this time. It fails with idp.ErrUsed if either is over.
 func (s *Store) AllowDevice(ctx context.Context, id, login, grantID string, within time.Duration) error {
 	err := translate(s.db.QueryRow(ctx, allowDevice, pgx.StrictNamedArgs{
-		"id": id, "login": login, "grant_id": grantID, "within": within,
+		"id": id, "login": login, "grant_id": grantID, "within": within, "origin": origin(ctx),
 	}).Scan(&id))
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.ErrUsed
@@ -100,25 +107,35 @@ func (s *Store) AllowDevice(ctx context.Context, id, login, grantID string, with
 	return err
 }
 
+var denyDevice = `
+	WITH login AS (
+		UPDATE logins
+		SET consumed_at = coalesce(consumed_at, now()), denied = true
+		WHERE id = $2 AND code_hash IS NULL
+		RETURNING sid, account_id
+	), device AS (
+		UPDATE device_requests
+		SET decided_at = now()
+		WHERE id = $1 AND decided_at IS NULL
+		RETURNING client_id, address
+	)` + audited("$3", `
+		'device.denied', d.client_id, coalesce(l.account_id, ''), coalesce(s.subject, ''), coalesce(l.sid, ''),
+		jsonb_build_object('device_address', d.address)
+		FROM device d
+		LEFT JOIN login l ON true
+		LEFT JOIN sessions s ON s.sid = l.sid`)
+
 // DenyDevice ends a login and the request of the device that it is for.
 // Denying twice is the same as once; what was allowed stays so.
 func (s *Store) DenyDevice(ctx context.Context, id, login string) error {
-	_, err := s.db.Exec(ctx, `
-		WITH login AS (
-			UPDATE logins
-			SET consumed_at = coalesce(consumed_at, now()), denied = true
-			WHERE id = $2 AND code_hash IS NULL
-		)
-		UPDATE device_requests
-		SET decided_at = now()
-		WHERE id = $1 AND decided_at IS NULL`, id, login)
+	_, err := s.db.Exec(ctx, denyDevice, id, login, origin(ctx))
 	return translate(err)
 }
 
 // One statement waits for its turn at the row, judges it as it then is, and spends it.
 // What is over is told however soon it is asked: some clients ask twice at once, with their
 // secret in one place and the other, and heed the second answer.
-const redeemDevice = `
+var redeemDevice = `
 	WITH old AS (
 		SELECT id, CASE
 		           WHEN redeemed_at IS NOT NULL THEN 'used'
@@ -138,7 +155,7 @@ const redeemDevice = `
 		FROM old
 		WHERE d.id = old.id
 		RETURNING d.grant_id, d.client_id, d.sid, d.scopes, d.audience, old.state
-	), granted AS (
+	), issued AS (
 		INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid,
 		                    scopes, audience, dpop_jkt, key_checked_at, expires_at, max_expires_at)
 		SELECT d.grant_id, d.client_id, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.sid,
@@ -149,6 +166,8 @@ const redeemDevice = `
 		JOIN sessions s ON s.sid = d.sid AND s.ended_at IS NULL
 		WHERE d.state = 'ready'
 		FOR KEY SHARE OF s
+		RETURNING ` + grantColumns + `
+	), audit AS (` + auditIssued("$7", idp.GrantDeviceCode) + `
 	)
 	SELECT state, coalesce(grant_id, '') FROM polled`
 
@@ -157,6 +176,6 @@ const redeemDevice = `
 // meanwhile; key is what the sender proved to hold. idp.ErrNotFound for a code that is unknown or another client's.
 func (s *Store) RedeemDevice(ctx context.Context, hash []byte, clientID string, key idp.ProvenKey, life idp.Lifetimes) (state idp.DeviceState, grantID string, err error) {
 	err = s.db.QueryRow(ctx, redeemDevice, hash, clientID,
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), binding(key)).Scan(&state, &grantID)
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), binding(key), origin(ctx)).Scan(&state, &grantID)
 	return state, grantID, translate(err)
 }

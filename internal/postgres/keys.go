@@ -80,6 +80,7 @@ func replaceSigningKeys(ctx context.Context, tx pgx.Tx, before, after []idp.Sign
 		return slices.IndexFunc(keys, func(k idp.SigningKey) bool { return k.KID == kid })
 	}
 	var batch pgx.Batch
+	batch.Queue(setOrigin, originText(ctx))
 	for _, old := range before {
 		if find(after, old.KID) < 0 {
 			batch.Queue(`DELETE FROM signing_keys WHERE kid = $1`, old.KID)
@@ -106,7 +107,7 @@ func replaceSigningKeys(ctx context.Context, tx pgx.Tx, before, after []idp.Sign
 				k.KID, k.Alg, k.Wrapped, k.CreatedAt, k.ActivatesAt, orNull(k.RetiresAt), orNull(k.ExpiresAt))
 		}
 	}
-	if batch.Len() == 0 {
+	if batch.Len() == 1 {
 		return nil // and nobody is notified
 	}
 	return tx.SendBatch(ctx, &batch).Close()

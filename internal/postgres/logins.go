@@ -89,13 +89,23 @@ func (s *Store) CountRefusal(ctx context.Context, id string) error {
 	return translate(err)
 }
 
+// Before the signature a person cancels, after it they refuse the application.
+var denyLogin = `
+	WITH login AS (
+		UPDATE logins
+		SET consumed_at = coalesce(consumed_at, now()), denied = true
+		WHERE id = $1 AND code_hash IS NULL AND NOT denied
+		RETURNING client_id, sid, coalesce(account_id, '') AS account_id
+	)` + audited("$2", `
+		CASE WHEN l.sid IS NULL THEN 'login.cancelled' ELSE 'consent.denied' END,
+		l.client_id, l.account_id, coalesce(s.subject, ''), coalesce(l.sid, ''), NULL
+		FROM login l
+		LEFT JOIN sessions s ON s.sid = l.sid`)
+
 // DenyLogin ends a login by the person's refusal, before or after the
 // signature; idp.ErrUsed if a code was issued or it was denied before.
 func (s *Store) DenyLogin(ctx context.Context, id string) error {
-	tag, err := s.db.Exec(ctx, `
-		UPDATE logins
-		SET consumed_at = coalesce(consumed_at, now()), denied = true
-		WHERE id = $1 AND code_hash IS NULL AND NOT denied`, id)
+	tag, err := s.db.Exec(ctx, denyLogin, id, origin(ctx))
 	if err == nil && tag.RowsAffected() == 0 {
 		return idp.ErrUsed
 	}
@@ -152,7 +162,7 @@ func notNull(list []string) []string {
 // finishLogin consumes the nonce, and from the consumed row alone follow the
 // subject, the session and the code. A session of the same person in the same browser keeps
 // its sid, which applications know it by, and changes its secret.
-const finishLogin = `
+var finishLogin = `
 	WITH old AS (
 		SELECT o.sid
 		FROM sessions o
@@ -186,6 +196,15 @@ const finishLogin = `
 		UPDATE sessions
 		SET ended_at = now()
 		WHERE hash = @replaced AND ended_at IS NULL AND sid <> (SELECT sid FROM login)
+		RETURNING sid, subject, account_id
+	), audit AS (` + audited("@origin", `
+		'login.succeeded', @client_id, @account_id, session.subject, session.sid,
+		jsonb_build_object('public_key', @public_key::text, 'wallet', @wallet::text, 'callback_bound', @callback_bound::bool)
+		FROM session
+		UNION ALL
+		SELECT (@origin::text[])[1], (@origin::text[])[2], (@origin::text[])[3], 'session.ended', '', account_id, subject, sid,
+		       '{"because": "another account signed in"}'
+		FROM replaced`) + `
 	)
 	SELECT session.subject, session.sid, login.code_hash IS NOT NULL
 	FROM session, login`
@@ -200,7 +219,7 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 		"id": l.ID, "client_id": l.ClientID, "account_id": p.AccountID, "public_key": p.PublicKey,
 		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "network": who.Network,
 		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
-		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced,
+		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced, "origin": origin(ctx),
 	})
 	// The first logins of an account, at the same moment, all make its subject. Those
 	// that are too late to update it instead fail on its primary key, and do so the next time.
@@ -217,11 +236,16 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 	return issued, err
 }
 
-// CloseSubject ends the open incarnation of an account, if there is one.
-func (s *Store) CloseSubject(ctx context.Context, network, account string) error {
-	_, err := s.db.Exec(ctx, `
+var closeSubject = `
+	WITH closed AS (
 		UPDATE subjects
 		SET closed_at = now()
-		WHERE network = $1 AND account_id = $2 AND closed_at IS NULL`, network, account)
+		WHERE network = $1 AND account_id = $2 AND closed_at IS NULL
+		RETURNING account_id, subject
+	)` + audited("$3", `'account.closed', '', account_id, subject, '', NULL FROM closed`)
+
+// CloseSubject ends the open incarnation of an account, if there is one.
+func (s *Store) CloseSubject(ctx context.Context, network, account string) error {
+	_, err := s.db.Exec(ctx, closeSubject, network, account, origin(ctx))
 	return translate(err)
 }

@@ -14,17 +14,17 @@ import (
 // notes which clients are to be told. A session that expired or was swept has
 // grants all the same. A grant that its client gave back is no sign that the person
 // left the client, so that one is told, too, when the session ends.
-const endSessions = `
+var endSessions = `
 	WITH ended AS (
 		UPDATE sessions
 		SET ended_at = now()
 		WHERE sid = ANY (@sids) AND ended_at IS NULL
-		RETURNING sid
+		RETURNING sid, account_id, subject
 	), revoked AS (
 		UPDATE grants
 		SET revoked_at = now()
 		WHERE sid = ANY (@sids) AND revoked_at IS NULL AND (@offline OR NOT 'offline_access' = ANY (scopes))
-		RETURNING sid, client_id, subject
+		RETURNING sid, client_id, account_id, subject
 	), left_behind AS (
 		SELECT sid, client_id, subject
 		FROM revoked
@@ -38,6 +38,16 @@ const endSessions = `
 		FROM left_behind l
 		JOIN clients c ON c.id = l.client_id AND c.disabled_at IS NULL AND c.metadata ? 'backchannel_logout_uri'
 		ON CONFLICT (client_id, sid) DO NOTHING
+	), audit AS (` + audited("@origin", `
+		'session.ended', '', e.account_id, e.subject, e.sid,
+		jsonb_build_object('clients', coalesce((SELECT jsonb_agg(DISTINCT r.client_id) FROM revoked r WHERE r.sid = e.sid), '[]'))
+		FROM ended e
+		UNION ALL
+		SELECT (@origin::text[])[1], (@origin::text[])[2], (@origin::text[])[3],
+		       'token.revoked', r.client_id, r.account_id, r.subject, r.sid, jsonb_build_object('grants', count(*))
+		FROM revoked r
+		WHERE r.sid NOT IN (SELECT sid FROM ended)
+		GROUP BY r.client_id, r.account_id, r.subject, r.sid`) + `
 	)
 	SELECT count(*)
 	FROM ended`
@@ -85,7 +95,7 @@ func (s *Store) endSessions(ctx context.Context, offline bool, lock string, args
 		}
 		// Grants of no session, which clients obtain for themselves, have an empty sid.
 		sids = slices.DeleteFunc(slices.Clone(sids), func(sid string) bool { return sid == "" })
-		return tx.QueryRow(ctx, endSessions, pgx.StrictNamedArgs{"sids": notNull(sids), "offline": offline}).Scan(&ended)
+		return tx.QueryRow(ctx, endSessions, pgx.StrictNamedArgs{"sids": notNull(sids), "offline": offline, "origin": origin(ctx)}).Scan(&ended)
 	})
 	return ended, translate(err)
 }

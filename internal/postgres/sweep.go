@@ -42,7 +42,7 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 	var total int64
 	for _, sql := range sweeps {
 		for more := true; more; {
-			tag, err := s.db.Exec(ctx, sql, sweepBatch)
+			tag, err := s.change(ctx, sql, sweepBatch)
 			if err != nil {
 				return total, translate(err)
 			}

@@ -30,10 +30,7 @@ func (s *server) authorizeDevice(w http.ResponseWriter, r *http.Request) error {
 // sender is who sent a request, in a form that pages can show.
 func sender(r *http.Request) idp.Sender {
 	const longest = 120
-	from := idp.Sender{Network: network(entryOf(r).client)}
-	if addr := entryOf(r).client; addr.IsValid() {
-		from.Address = addr.String()
-	}
+	from := idp.Sender{Network: network(entryOf(r).client), Address: entryOf(r).address()}
 	from.Agent = strings.TrimSpace(strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' {
 			return -1

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"near-idp/internal/idp"
 	"near-idp/internal/oauth"
 )
 
@@ -21,6 +22,14 @@ type entry struct {
 	clientID string     // of a registered client, or as claimed where it has its syntax
 	reason   string     // the code of a failure
 	cause    error
+}
+
+// address is who sent the request, "" if that is not known.
+func (e *entry) address() string {
+	if !e.client.IsValid() {
+		return ""
+	}
+	return e.client.String()
 }
 
 type entryKey struct{}
@@ -40,7 +49,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		e := &entry{id: s.requestID(r), client: s.clientAddress(r)}
-		r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
+		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address()})
+		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set("X-Request-Id", e.id)
 		if s.secure {
