@@ -19,6 +19,7 @@ var ours = map[string]string{
 	"internal/claims":   "internal/idp",
 	"internal/jose":     "internal/idp",
 	"internal/clients":  "internal/idp internal/jose",
+	"internal/presets":  "internal/claims internal/idp",
 	"internal/keyring":  "internal/idp",
 	"internal/login":    "internal/idp internal/near",
 	"internal/oauth":    "internal/idp internal/jose",
@@ -54,6 +55,8 @@ var homes = map[string]string{
 	"rsc.io/qr":                       "cmd/idp",
 	"github.com/chromedp":             "internal/browsertest",
 	"github.com/rogpeppe/go-internal": "",
+	"github.com/pelletier/go-toml":    "",
+	"gopkg.in/ini.v1":                 "",
 }
 
 // TestImportsFollowTheDiagram holds what ships, not the tests, to the diagram

@@ -1,0 +1,183 @@
+package presets
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+
+	"near-idp/internal/idp"
+)
+
+// A Context is what a snippet is made of.
+type Context struct {
+	Issuer string     // of the provider, such as https://id.example.com
+	Client idp.Client // complete with defaults, as the registry returns it
+	// Secret is the client's; empty where it is not known any more: a placeholder names
+	// the place where it goes.
+	Secret idp.Secret
+	// Provider is what buttons call the provider; empty: NEAR.
+	Provider string
+	// AdminGroup makes its members administrators; empty: that of the preset.
+	AdminGroup string
+
+	base string // where the application lives, without a trailing slash
+}
+
+// A Snippet is what has to be pasted into a relying party. Its text is safe to paste:
+// values are written so that nothing in them has a meaning there.
+type Snippet struct {
+	Preset string  `json:"preset"`
+	Title  string  `json:"title"`
+	Blocks []Block `json:"blocks"`
+}
+
+// A Block is pasted into one place.
+type Block struct {
+	Place  string `json:"place"`  // the file, page or shell
+	Format string `json:"format"` // what highlights it: ini, toml, yaml, json, sh, ruby, groovy or text
+	Text   string `json:"text"`   // ends with a line feed
+	Note   string `json:"note,omitempty"`
+}
+
+// Snippet returns what to paste into the relying party that x.Client is the
+// registration of. Errors say what about the client does not fit.
+func (p *Preset) Snippet(x Context) (Snippet, error) {
+	fail := func(err error) (Snippet, error) {
+		return Snippet{}, fmt.Errorf("client %q cannot be put into %s: %w", shorten(x.Client.ID), p.Title, err)
+	}
+	wanted, err := p.client(p.Example)
+	if err != nil {
+		return Snippet{}, err
+	}
+	c := &x.Client
+	switch {
+	case c.TokenEndpointAuthMethod == idp.AuthPrivateKey:
+		return fail(errors.New("it signs instead of sending a secret (private_key_jwt): register another one with this preset"))
+	case c.Public() != wanted.Public() && c.Public():
+		return fail(errors.New("it is public, but this needs a client secret: register it without --public"))
+	case c.Public() != wanted.Public():
+		return fail(errors.New("it has a secret, which this cannot keep: register it with --public"))
+	case len(wanted.RedirectURIs) > 0 && len(c.RedirectURIs) == 0:
+		return fail(errors.New("it has no redirect_uris: register it with this preset"))
+	}
+	if x.base, err = p.base(c); err != nil {
+		return fail(err)
+	}
+	x.Provider = label(cmp.Or(x.Provider, "NEAR"))
+	x.AdminGroup = cmp.Or(x.AdminGroup, p.AdminGroup)
+	if strings.ContainsFunc(x.AdminGroup, func(r rune) bool { return !unicode.IsPrint(r) || r == '\\' }) || len(x.AdminGroup) > 200 {
+		return fail(fmt.Errorf("the group %q is too long, or has characters that cannot be shown: choose another", shorten(x.AdminGroup)))
+	}
+	blocks, err := p.snippet(x)
+	if err != nil {
+		return fail(err)
+	}
+	return Snippet{p.Name, p.Title, blocks}, nil
+}
+
+// String is the snippet as a terminal shows it.
+func (s Snippet) String() string {
+	var b strings.Builder
+	for i, block := range s.Blocks {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "== %s ==\n", block.Place)
+		if block.Note != "" {
+			b.WriteString(block.Note + "\n")
+		}
+		b.WriteString("\n" + block.Text)
+	}
+	return b.String()
+}
+
+// secret returns the client's secret, or what says that it goes here.
+func (x *Context) secret() string {
+	if x.Secret == "" {
+		return "<client_secret of " + x.Client.ID + ">"
+	}
+	return string(x.Secret)
+}
+
+// redirectURI is the one that the software uses if it has to be told.
+func (x *Context) redirectURI() string { return x.Client.RedirectURIs[0] }
+
+func (x *Context) discovery() string { return x.Issuer + "/.well-known/openid-configuration" }
+
+// hasScope reports whether the client may be granted the scope.
+func (x *Context) hasScope(scope string) bool { return slices.Contains(x.Client.Scopes(), scope) }
+
+// extraScopes are those of the client besides openid, which much software adds itself.
+func (x *Context) extraScopes() []string {
+	return slices.DeleteFunc(x.Client.Scopes(), func(scope string) bool { return scope == scopeOpenID })
+}
+
+// logoutURL leads people who sign out of the application out of the provider too, and
+// back; "" if the client may send nobody back. Nothing in it has to be escaped again.
+func (x *Context) logoutURL() string {
+	if len(x.Client.PostLogoutRedirectURIs) == 0 {
+		return ""
+	}
+	return x.Issuer + "/logout?" + url.Values{
+		"client_id": {x.Client.ID}, "post_logout_redirect_uri": {x.Client.PostLogoutRedirectURIs[0]},
+	}.Encode()
+}
+
+// label returns a name that can be shown anywhere: what some reader of
+// configuration would expand is left out.
+func label(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || strings.ContainsRune("$%`\\\"'<>{}#;", r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return cmp.Or(strings.TrimSpace(name), "NEAR")
+}
+
+// lines joins lines, each with its line feed; empty ones are left out.
+func lines(all ...string) string {
+	var b strings.Builder
+	for _, line := range all {
+		if line != "" {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+// when returns text if the condition holds, else "".
+func when(condition bool, text string) string {
+	if condition {
+		return text
+	}
+	return ""
+}
+
+// indented returns text with every line moved to the right.
+func indented(by, text string) string {
+	return by + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+by) + "\n"
+}
+
+// command writes a command and its options, one on each line.
+func command(name string, options ...string) string {
+	options = slices.DeleteFunc(options, func(option string) bool { return option == "" })
+	return name + " \\\n  " + strings.Join(options, " \\\n  ") + "\n"
+}
+
+// object writes value as JSON for people, without escapes that only HTML needs.
+func object(value any) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return "", fmt.Errorf("write JSON: %w", err)
+	}
+	return b.String(), nil
+}
