@@ -19,7 +19,7 @@ func (c *Config) checkClients(p *problems) {
 			continue
 		}
 		if earlier, twice := first[client.ID]; twice {
-			p.add(key+".client_id", "%s is also the id of clients[%d]: ids are unique", quote(client.ID), earlier)
+			p.add(key+".client_id", "%s is also the id of %s: ids are unique", quote(client.ID), p.other(key, fmt.Sprintf("clients[%d]", earlier)))
 		}
 		first[client.ID] = i
 		// An empty secret can only be written as "", and means none.

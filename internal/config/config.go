@@ -42,6 +42,10 @@ type Config struct {
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
 	Clients []Client `yaml:"clients"`
+	// ClientsDir is a directory whose *.yaml, *.yml and *.json files, one at least, hold a client or a
+	// list of clients each, besides those of Clients. They are read in the order of
+	// their names; files whose name begins with a dot are not. Default: none.
+	ClientsDir string `yaml:"clients_dir"`
 	// Resources are the APIs that access tokens can be issued for (RFC 8707). Default: none.
 	Resources []idp.Resource `yaml:"resources"`
 	Wallets   Wallets        `yaml:"wallets"`
@@ -60,7 +64,7 @@ func (c *Config) Where(key string) string {
 	if c.places == nil {
 		return key
 	}
-	return c.places.where(c.places.line(key)) + ": " + key
+	return c.places.place(key, c.places.line(key))
 }
 
 // Listen says where the provider accepts connections.
@@ -203,7 +207,7 @@ type DPoP struct {
 
 // A Client is a relying party with its secret.
 type Client struct {
-	idp.Client `yaml:",inline"`
+	idp.Client `yaml:",inline"` // its Source is the file that it was read from
 	// Secret is required for confidential clients and refused for public ones.
 	Secret idp.Secret `yaml:"secret,omitempty"`
 }

@@ -20,7 +20,10 @@ import (
 // tags, and "yes" is a word and not a truth.
 type decoder struct {
 	*problems
-	env          func(string) (string, bool)
+	env          func(string) (string, bool) // nil: there are no variables and no secret files
+	literal      bool                        // values other than secrets have no variables
+	typed        bool                        // the tree was JSON, which has types
+	files        *Files
 	dir          string // where relative paths of secret files start
 	warnings     []string
 	inlineSecret bool // a secret stands in the file itself
@@ -28,7 +31,10 @@ type decoder struct {
 
 func configValue(c *Config) reflect.Value { return reflect.ValueOf(c).Elem() }
 
-var secretType = reflect.TypeFor[idp.Secret]()
+var (
+	secretType = reflect.TypeFor[idp.Secret]()
+	keySetType = reflect.TypeFor[idp.JWKSet]()
+)
 
 // decode copies the value n of the key at path into v.
 func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
@@ -59,6 +65,8 @@ func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
 		d.decodeStruct(path, n, v)
 	case v.Kind() == reflect.Slice && !isText:
 		d.decodeSlice(path, n, v)
+	case v.Type() == keySetType && n.Kind == yaml.MappingNode:
+		d.decodeKeySet(path, n, v)
 	case n.Kind != yaml.ScalarNode:
 		d.add(path, "must be a single value, not a list or a group of keys")
 	default:
@@ -109,6 +117,10 @@ func (d *decoder) decodeSlice(path string, n *yaml.Node, v reflect.Value) {
 }
 
 func (d *decoder) decodeScalar(path string, n *yaml.Node, v reflect.Value) {
+	if want := typeOf(v); d.typed && n.ShortTag() != want {
+		d.add(path, "must be a %s", jsonTypes[want])
+		return
+	}
 	text, err := d.value(n.Value, v.Type() == secretType)
 	if err != nil {
 		d.add(path, "%w", err)

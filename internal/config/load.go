@@ -44,50 +44,79 @@ func Find(name string, env func(string) (string, bool)) (string, error) {
 // up environment variables, as os.LookupEnv does. The error joins one error for
 // each mistake, in the order of the lines; its text never contains a secret.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
-	data, err := read(path, maxFile)
+	c, _, err := LoadFiles(path, env)
+	return c, err
+}
+
+// LoadFiles is Load, and returns the files that it read too, even after an error.
+func LoadFiles(path string, env func(string) (string, bool)) (*Config, *Files, error) {
+	files := newFiles()
+	data, err := files.read(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("configuration file %s does not exist: copy config.example.yaml there and edit it, or name another with --config or IDP_CONFIG (%w)", path, err)
+		return nil, files, fmt.Errorf("configuration file %s does not exist: copy config.example.yaml there and edit it, or name another with --config or IDP_CONFIG (%w)", path, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
+		return nil, files, fmt.Errorf("configuration file: %w", err)
 	}
-	c, inline, err := parse(path, data, env)
-	if err != nil {
-		return nil, err
-	}
-	if inline && readableByAll(path) {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s holds a secret and every user of this machine can read it: chmod 600 it, or move the secret to a file and write file:/path", path))
-	}
-	return c, nil
+	c, err := parse(path, data, env, files)
+	return c, files, err
 }
 
 // Parse is Load for text that is in memory; name stands for the file in errors
 // and is where relative paths of secrets start from.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
-	c, _, err := parse(name, data, env)
-	return c, err
+	return parse(name, data, env, newFiles())
 }
 
-func parse(name string, data []byte, env func(string) (string, bool)) (c *Config, inlineSecret bool, err error) {
+func parse(name string, data []byte, env func(string) (string, bool), files *Files) (*Config, error) {
 	p := &problems{file: name, lines: map[string]int{}}
-	c = Default(env)
+	c := Default(env)
 	c.places = p
 	root, err := document(data)
 	if err != nil {
-		return nil, false, fmt.Errorf("%s%w", name, err)
+		if at, ok := errors.AsType[syntax](err); ok && at.line > 0 {
+			name = fmt.Sprintf("%s:%d", name, at.line)
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	d := &decoder{problems: p, env: env, dir: filepath.Dir(name)}
+	d := &decoder{problems: p, env: env, dir: filepath.Dir(name), files: files}
 	if root != nil {
 		d.decode("", root, configValue(c))
 	}
-	for _, path := range []*string{&c.Database.DataDir, &c.Listen.TLS.Cert, &c.Listen.TLS.Key} {
+	for _, path := range []*string{&c.Database.DataDir, &c.Listen.TLS.Cert, &c.Listen.TLS.Key, &c.ClientsDir} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(d.dir, *path)
 		}
 	}
+	for i := range c.Clients {
+		c.Clients[i].Source = absolute(name)
+	}
+	d.warnOfSecrets(name)
+	if c.ClientsDir != "" {
+		d.decodeDir(c)
+	}
 	c.check(p)
 	c.Warnings = append(c.Warnings, d.warnings...)
-	return c, d.inlineSecret, p.err()
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// warnOfSecrets warns of secrets in a file that was just decoded and that everybody can read.
+func (d *decoder) warnOfSecrets(file string) {
+	if d.inlineSecret && readableByAll(file) {
+		d.warnings = append(d.warnings, fmt.Sprintf("%s holds a secret and every user of this machine can read it: chmod 600 it, or move the secret to a file and write file:/path", file))
+	}
+	d.inlineSecret = false
+}
+
+// absolute is how a file is named to those who may be elsewhere.
+func absolute(file string) string {
+	if path, err := filepath.Abs(file); err == nil {
+		return path
+	}
+	return file
 }
 
 // document returns the root node of the only YAML document in data, or nil if there is none.
@@ -100,7 +129,7 @@ func document(data []byte) (*yaml.Node, error) {
 		return nil, syntaxError(data, err)
 	}
 	if err := dec.Decode(&more); err == nil {
-		return nil, fmt.Errorf(":%d: a second YAML document begins here: keep the configuration in one", max(more.Line, 1))
+		return nil, syntax{max(more.Line, 1), "a second YAML document begins here: keep everything in one"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(data, err)
 	}
@@ -109,14 +138,20 @@ func document(data []byte) (*yaml.Node, error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
-// syntaxError turns "yaml: line 3: …" into ":3: …".
+// A syntax error is that of a file which cannot be understood at all.
+type syntax struct {
+	line int // 0 if it is not known
+	text string
+}
+
+func (s syntax) Error() string { return s.text }
+
+// syntaxError puts the library's "yaml: line 3: …" into our words.
 func syntaxError(data []byte, err error) error {
-	text, where, line := err.Error(), "", 0
+	text, line := err.Error(), 0
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		text = m[2]
-		if line, _ = strconv.Atoi(m[1]); line > 0 {
-			where = ":" + m[1]
-		}
+		line, _ = strconv.Atoi(m[1])
 	}
 	if strings.HasPrefix(text, "unknown anchor") {
 		text = "a value begins with *, which YAML takes for an alias: put quotes around it"
@@ -131,7 +166,7 @@ func syntaxError(data []byte, err error) error {
 			hint = "; YAML is indented with spaces, not tabs"
 		}
 	}
-	return fmt.Errorf("%s: not valid YAML: %s%s", where, text, hint)
+	return syntax{line, fmt.Sprintf("not valid YAML: %s%s", text, hint)}
 }
 
 // read returns the content of a regular file of at most limit bytes. A pipe or

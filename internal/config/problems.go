@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,16 @@ import (
 type problems struct {
 	file  string
 	lines map[string]int // of each key that the file has, by its path such as "near.rpc[0]"
+	parts []part
+	index map[string]int // of parts, by their keys
 	found []problem
+}
+
+// A part is what stands in a file of its own: a client of clients_dir.
+type part struct {
+	key  string // of it in the whole, such as "clients[3]"
+	file string
+	name string // of it in its file: "[0]" for the first of a list, "" for the only one
 }
 
 type problem struct {
@@ -45,23 +55,62 @@ func (p *problems) line(key string) int {
 	return 0
 }
 
-// err joins what was found in the order of the lines.
+// err joins what was found in the order of the files and of their lines.
 func (p *problems) err() error {
-	slices.SortStableFunc(p.found, func(a, b problem) int { return a.line - b.line })
+	slices.SortStableFunc(p.found, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(p.partOf(a.key), p.partOf(b.key)), cmp.Compare(a.line, b.line))
+	})
 	var all []error
 	for _, f := range p.found {
-		if f.key == "" {
-			all = append(all, fmt.Errorf("%s: %w", p.where(f.line), f.err))
+		where := p.place(f.key, f.line)
+		if where == "" {
+			all = append(all, f.err)
 		} else {
-			all = append(all, fmt.Errorf("%s: %s: %w", p.where(f.line), f.key, f.err))
+			all = append(all, fmt.Errorf("%s: %w", where, f.err))
 		}
 	}
 	return errors.Join(all...)
 }
 
-func (p *problems) where(line int) string {
-	if line == 0 {
-		return p.file
+func (p *problems) addPart(added part) {
+	if p.index == nil {
+		p.index = map[string]int{}
 	}
-	return fmt.Sprintf("%s:%d", p.file, line)
+	p.index[added.key] = len(p.parts)
+	p.parts = append(p.parts, added)
+}
+
+// partOf returns the number of the part that a key is in, or -1 for the main file.
+func (p *problems) partOf(key string) int {
+	if i, ok := p.index[key]; ok {
+		return i
+	}
+	if i, ok := p.index[key[:strings.IndexByte(key, ']')+1]]; ok {
+		return i
+	}
+	return -1
+}
+
+// place names a key as its reader finds it: "config.yaml:12: near.rpc" or, in a
+// file with one client alone, "grafana.yaml:2: redirect_uris".
+func (p *problems) place(key string, line int) string {
+	file := p.file
+	if i := p.partOf(key); i >= 0 {
+		file, key = p.parts[i].file, strings.TrimPrefix(p.parts[i].name+strings.TrimPrefix(key, p.parts[i].key), ".")
+	}
+	if line > 0 {
+		file = fmt.Sprintf("%s:%d", file, line)
+	}
+	if file == "" || key == "" {
+		return file + key
+	}
+	return file + ": " + key
+}
+
+// other names a key in an error about another one: with its place, unless both are in the main file.
+func (p *problems) other(about, key string) string {
+	if p.partOf(about) < 0 && p.partOf(key) < 0 {
+		return key
+	}
+	return p.place(key, p.line(key))
 }

@@ -18,11 +18,17 @@ const maxValue = 64 << 10
 // secret written file:/path, the content of that file. The expansion happens
 // after the YAML was parsed, so a variable cannot bring new keys along.
 func (d *decoder) value(raw string, secret bool) (string, error) {
-	text, err := expand(raw, d.env)
+	text, err := raw, error(nil)
+	switch {
+	case d.env == nil && secret && (strings.HasPrefix(raw, "file:") || strings.Contains(raw, "${")):
+		return "", errors.New("a secret cannot be read from a file or a variable here: write the secret itself, or leave it out and add one afterwards")
+	case d.env != nil && (secret || !d.literal):
+		text, err = expand(raw, d.env)
+	}
 	if err != nil {
 		return "", err
 	}
-	if secret {
+	if secret && d.env != nil {
 		if path, ok := strings.CutPrefix(text, "file:"); ok {
 			return d.secretFile(path)
 		}
@@ -95,7 +101,7 @@ func (d *decoder) secretFile(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(d.dir, path)
 	}
-	data, err := read(path, maxValue)
+	data, err := d.files.read(path, maxValue)
 	if err != nil {
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
 			return "", fmt.Errorf("cannot read the secret file %s: %w", path, p.Err)
