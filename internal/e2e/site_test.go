@@ -56,9 +56,9 @@ type site struct {
 	seed    []byte           // of alice's key
 	alice   *neartest.Wallet // alice.testnet, with a full-access key
 	dir     string
-	more    string       // more clients, then more of the configuration
-	limits  string       // rate_limits: everything off but for what is tested
-	tls     *certificate // that idp terminates TLS with; nil: none
+	more    string             // more clients, then more of the configuration
+	limits  string             // rate_limits: everything off but for what is tested
+	tls     *trial.Certificate // that idp terminates TLS with; nil: none
 }
 
 func newSite(t testing.TB, dsn string) *site {
@@ -78,7 +78,7 @@ func (s *site) configure(port int, rpc string) string {
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
 	listen := fmt.Sprintf(`public: "127.0.0.1:%d"`, port)
 	if s.tls != nil {
-		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.cert, s.tls.key)
+		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.Cert, s.tls.Key)
 	}
 	text := fmt.Sprintf(`issuer: %s
 listen: {%s}
@@ -130,7 +130,7 @@ func (s *site) serve() *process {
 	client := http.DefaultClient
 	if s.tls != nil {
 		p.base = fmt.Sprintf("https://127.0.0.1:%d", port)
-		client = s.tls.client()
+		client = s.tls.Client()
 	}
 	p.base += s.path()
 	p.config = s.configure(port, rpc.URL)

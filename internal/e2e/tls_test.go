@@ -1,80 +1,21 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"near-idp/internal/pgtest"
+	"near-idp/internal/trial"
 )
-
-// A certificate is a self-signed one for 127.0.0.1 in two files.
-type certificate struct {
-	testing.TB
-	cert, key string
-	pool      *x509.CertPool
-}
-
-func newCertificate(t testing.TB) *certificate {
-	t.Helper()
-	dir := t.TempDir()
-	c := &certificate{t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), x509.NewCertPool()}
-	c.renew(1)
-	return c
-}
-
-// renew writes another certificate with this serial number over the files.
-func (c *certificate) renew(serial int64) {
-	c.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		c.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "e2e"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		c.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		c.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	c.pool.AppendCertsFromPEM(text)
-	c.write(c.cert, text)
-	c.write(c.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-}
-
-func (c *certificate) write(path string, text []byte) {
-	c.Helper()
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		c.Fatal(err)
-	}
-}
-
-func (c *certificate) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.pool}, ForceAttemptHTTP2: true}}
-}
 
 // handshake returns the connection's state, or why there is none.
 func (p *process) handshake(change func(*tls.Config)) (tls.ConnectionState, error) {
-	config := &tls.Config{RootCAs: p.tls.pool}
+	config := &tls.Config{RootCAs: p.tls.Pool}
 	change(config)
 	connection, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", strings.TrimPrefix(p.base, "https://"), config)
 	if err != nil {
@@ -95,7 +36,7 @@ func (p *process) serial() int64 {
 
 func newTLSSite(t testing.TB) *process {
 	s := newSite(t, pgtest.DSN(t))
-	s.tls = newCertificate(t)
+	s.tls = trial.NewCertificate(t)
 	s.issuer = "https" + strings.TrimPrefix(s.issuer, "http")
 	return s.serve()
 }
@@ -126,7 +67,7 @@ func TestTransportSecurityOfOurOwn(t *testing.T) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
-	response, err := p.tls.client().Get(p.base + "/.well-known/openid-configuration")
+	response, err := p.tls.Client().Get(p.base + "/.well-known/openid-configuration")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +76,7 @@ func TestTransportSecurityOfOurOwn(t *testing.T) {
 		t.Errorf("%s %d %v", response.Proto, response.StatusCode, response.Header)
 	}
 	b := p.browser()
-	b.http.Transport = p.tls.client().Transport
+	b.http.Transport = p.tls.Client().Transport
 	q := newRequest("rs256", "openid")
 	r := b.postForm("/token", q.redeem(b.visit("/authorize?"+q.form().Encode()).Query().Get("code")))
 	if r.status != http.StatusOK {
@@ -163,17 +104,17 @@ func TestRenewedCertificateIsServedWithoutARestart(t *testing.T) {
 		}
 	}
 	waitFor(t, "the log of the broken certificate", func() bool {
-		p.tls.write(p.tls.key, []byte("not a key"))
+		p.tls.Break()
 		reread()
 		return strings.Contains(p.Stderr.String(), "the old one stays")
 	})
 	if got := p.serial(); got != 1 {
 		t.Errorf("after broken files: certificate %d", got)
 	}
-	p.tls.renew(2)
+	p.tls.Renew(2)
 	reread()
 	waitFor(t, "the second certificate", func() bool { return p.serial() == 2 })
-	p.tls.renew(3) // noticed by itself
+	p.tls.Renew(3) // noticed by itself
 	waitFor(t, "the third certificate", func() bool { return p.serial() == 3 })
 }
 
@@ -190,9 +131,9 @@ func waitFor(t testing.TB, what string, done func() bool) {
 func TestUnusableCertificateEndsTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, pgtest.DSN(t))
-	s.tls = newCertificate(t)
+	s.tls = trial.NewCertificate(t)
 	s.issuer = "https" + strings.TrimPrefix(s.issuer, "http")
-	s.tls.write(s.tls.key, []byte("not a key"))
+	s.tls.Break()
 	out, err := s.command(t.Context(), "serve", "--config", s.configure(s.port, "http://127.0.0.1:1")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "listen.tls") {
 		t.Errorf("%v %s", err, out)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -63,19 +62,9 @@ func (g *goParty) redeem(r *http.Request) (json.RawMessage, error) {
 	return claims, token.Claims(&claims)
 }
 
-// moduleVersion is that of a Go module in this binary.
-func moduleVersion(t testing.TB, path string) string {
-	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", path).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 func TestGoOIDC(t *testing.T) {
 	r := call(t, "go-oidc")
-	r.version = moduleVersion(t, "github.com/coreos/go-oidc/v3")
+	r.version = moduleVersion(t, ".", "github.com/coreos/go-oidc/v3")
 	party := &goParty{}
 	party.Server = httptest.NewServer(party)
 	t.Cleanup(party.Close)

@@ -60,7 +60,7 @@ func (l library) judge(r *referee) {
 			email, !a.noPKCE, a.base+a.callback, a.base+"/me")
 	}
 	s := newSite(r, "clients:\n"+clients.String())
-	s.run("key", "rotate") // published long before it is used, as applications that keep keys need
+	s.publishKeys()
 	for email, a := range apps {
 		a.start(r, s, fmt.Sprintf("email-%t", email))
 	}
@@ -69,7 +69,7 @@ func (l library) judge(r *referee) {
 			a := apps[k != noEmail]
 			a.signIn(s.person(t, k))
 			if k == rotation {
-				s.run("key", "rotate", "--now")
+				s.useKeys()
 				p := s.person(t, k)
 				a.signIn(p)
 				a.refresh(p)

@@ -26,7 +26,7 @@ func (s *site) person(t *testing.T, k kind) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t, s, s.wallets[k], &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &person{t, s, s.wallets[k], &http.Client{Jar: jar, Transport: s.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
 }

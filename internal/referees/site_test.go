@@ -29,14 +29,26 @@ type site struct {
 	*trial.Process
 	issuer  string
 	config  string // its file
+	http    *http.Client
 	wallets map[kind]*neartest.Wallet
 }
 
 // newSite starts a provider; more is added to its configuration.
 func newSite(t testing.TB, more string) *site {
 	t.Helper()
+	return serve(t, "http", "", http.DefaultClient, more)
+}
+
+// newTLSSite is newSite at an https address.
+func newTLSSite(t testing.TB, c *trial.Certificate, more string) *site {
+	t.Helper()
+	return serve(t, "https", fmt.Sprintf(", tls: {cert: %q, key: %q}", c.Cert, c.Key), c.Client(), more)
+}
+
+func serve(t testing.TB, scheme, listen string, client *http.Client, more string) *site {
+	t.Helper()
 	port := trial.FreePort(t)
-	s := &site{TB: t, issuer: fmt.Sprintf("http://127.0.0.1:%d", port), config: filepath.Join(t.TempDir(), "config.yaml"),
+	s := &site{TB: t, issuer: fmt.Sprintf("%s://127.0.0.1:%d", scheme, port), config: filepath.Join(t.TempDir(), "config.yaml"), http: client,
 		wallets: map[kind]*neartest.Wallet{
 			ordinary:   neartest.NewWallet("alice.testnet"),
 			implicit:   neartest.NewWallet(""),
@@ -51,17 +63,17 @@ func newSite(t testing.TB, more string) *site {
 	rpc := httptest.NewServer(chain)
 	t.Cleanup(rpc.Close)
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%d"}
+listen: {public: "127.0.0.1:%d"%s}
 database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: testnet, rpc: [%q]}
 telemetry: {log: {level: debug}}
 rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
-%s`, s.issuer, port, pgtest.DSN(t), rpc.URL, more)
+%s`, s.issuer, port, listen, pgtest.DSN(t), rpc.URL, more)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.Process = trial.Serve(t, s.command(context.Background(), "serve"), trial.Answers(http.DefaultClient, s.issuer+"/readyz"))
+	s.Process = trial.Serve(t, s.command(context.Background(), "serve"), trial.Answers(client, s.issuer+"/readyz"))
 	return s
 }
 
@@ -85,9 +97,23 @@ func (s *site) run(args ...string) string {
 	return string(out)
 }
 
-// rotate replaces every signing key as time does: the next is published, then used.
+// rotate replaces every signing key at once, which is for relying parties that ask
+// for keys they do not know.
 func (s *site) rotate() {
 	s.Helper()
+	s.publishKeys()
+	s.useKeys()
+}
+
+// publishKeys shows the next keys. It is done before a relying party starts that
+// keeps what it has fetched, since a day lies between the two steps of a rotation.
+func (s *site) publishKeys() {
+	s.Helper()
 	s.run("key", "rotate")
+}
+
+// useKeys signs with them.
+func (s *site) useKeys() {
+	s.Helper()
 	s.run("key", "rotate", "--now")
 }
