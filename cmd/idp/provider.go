@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -44,7 +45,9 @@ type provider struct {
 	courier *logout.Courier
 	log     *slog.Logger
 
-	certificate *certificate // nil: a proxy in front speaks TLS
+	admin         http.Handler
+	adminListener net.Listener // nil: there is no admin side
+	certificate   *certificate // nil: a proxy in front speaks TLS
 }
 
 // providerOptions are what development mode adds; production leaves them empty.
@@ -108,7 +111,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log,
 	})
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, courier: courier, log: opts.Log}, nil
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, courier: courier, log: opts.Log,
+		admin: newAdmin(cfg, store, opts)}, nil
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {

@@ -62,7 +62,14 @@ func runServe(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("listen.public: %w", err)
 	}
-	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "tls", p.certificate != nil, "network", cfg.Near.Network, "version", version)
+	adminAddress := config.AdminOff
+	if p.adminListener, err = listenAdmin(cfg); err != nil {
+		return err
+	}
+	if p.adminListener != nil {
+		adminAddress = p.adminListener.Addr().String()
+	}
+	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "admin", adminAddress, "tls", p.certificate != nil, "network", cfg.Near.Network, "version", version)
 	return p.serve(ctx, listener)
 }
 
@@ -107,8 +114,18 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background := p.background(ctx)
-	server := p.server()
-	failed := make(chan error, 1)
+	server := p.server(p.handler)
+	if p.certificate != nil {
+		server.TLSConfig = p.certificate.tlsConfig()
+	}
+	failed := make(chan error, 2)
+	if p.adminListener != nil {
+		background.Go(func() {
+			if err := p.serveAdmin(ctx, p.adminListener); err != nil {
+				failed <- err
+			}
+		})
+	}
 	if p.certificate == nil {
 		go func() { failed <- server.Serve(listener) }()
 	} else {
@@ -134,9 +151,9 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 
 // server bounds what one connection may cost: whoever sends slowly, or nothing, is
 // cut off, TLS handshake included.
-func (p *provider) server() *http.Server {
+func (p *provider) server(handler http.Handler) *http.Server {
 	server := &http.Server{
-		Handler:           p.handler,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -145,9 +162,6 @@ func (p *provider) server() *http.Server {
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	closeOnShutdown(server)
-	if p.certificate != nil {
-		server.TLSConfig = p.certificate.tlsConfig()
-	}
 	return server
 }
 

@@ -131,7 +131,7 @@ func (s *site) close() {
 // line of the section "database", and returns its file.
 func (s *site) config(name, database string) (string, error) {
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%s"}
+listen: {public: "127.0.0.1:%s", admin: "off"}
 database:
   %s
 encryption: {keys: [%q]}

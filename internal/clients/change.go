@@ -21,22 +21,29 @@ func (s *Service) Update(ctx context.Context, id string, change func(*idp.Client
 // Patch is Update for a client that must still be the version that the caller
 // read (see idp.Client.Version; "" is any). An error of change changes nothing.
 func (s *Service) Patch(ctx context.Context, id, version string, change func(*idp.Client) error) (idp.Client, error) {
-	c, err := s.changeable(ctx, id, version)
+	c, err := s.patched(ctx, id, version, change)
 	if err != nil {
-		return idp.Client{}, err
-	}
-	read := c.UpdatedAt
-	if err := change(&c); err != nil {
-		return idp.Client{}, err
-	}
-	c.ID, c.ManagedBy, c.Source, c.UpdatedAt = id, idp.ManagedByAPI, "", read
-	if _, err := s.Defaults.Validate(c); err != nil {
 		return idp.Client{}, err
 	}
 	if err := s.Store.UpdateClient(ctx, c); err != nil {
 		return idp.Client{}, stale("update", id, err)
 	}
 	return s.Client(ctx, id)
+}
+
+// patched is a client as change wants it to be stored.
+func (s *Service) patched(ctx context.Context, id, version string, change func(*idp.Client) error) (idp.Client, error) {
+	c, err := s.changeable(ctx, id, version)
+	if err != nil {
+		return idp.Client{}, err
+	}
+	stored := c
+	if err := change(&c); err != nil {
+		return idp.Client{}, err
+	}
+	c.ID, c.ManagedBy, c.Source, c.CreatedAt, c.UpdatedAt = id, idp.ManagedByAPI, "", stored.CreatedAt, stored.UpdatedAt
+	_, err = s.Defaults.Validate(c)
+	return c, err
 }
 
 // Replace makes everything about the client with c's id what c says, but for
@@ -81,14 +88,22 @@ func (s *Service) Delete(ctx context.Context, id string) error { return s.Remove
 
 // Remove is Delete for a client that must still be the version that the caller read.
 func (s *Service) Remove(ctx context.Context, id, version string) error {
-	c, err := s.changeable(ctx, id, version)
-	if err != nil && !(errors.Is(err, idp.ErrManagedByConfig) && c.LeftFile()) {
+	c, err := s.removable(ctx, id, version)
+	if err != nil {
 		return err
 	}
 	if err := s.Store.DeleteClient(ctx, c); err != nil {
 		return stale("delete", id, err)
 	}
 	return nil
+}
+
+func (s *Service) removable(ctx context.Context, id, version string) (idp.Client, error) {
+	c, err := s.changeable(ctx, id, version)
+	if errors.Is(err, idp.ErrManagedByConfig) && c.LeftFile() {
+		err = nil
+	}
+	return c, err
 }
 
 // changeable reads a client that is to be changed. It refuses those of the

@@ -2,10 +2,8 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -32,6 +30,7 @@ func (c *Config) check(p *problems) {
 	}
 	c.derive(issuer)
 	c.checkListen(p)
+	c.checkAdmin(p)
 	c.checkOutbound(p)
 	c.checkDatabase(p)
 	c.checkKeys(p)
@@ -56,9 +55,7 @@ func (c *Config) check(p *problems) {
 }
 
 func (c *Config) checkListen(p *problems) {
-	_, port, err := net.SplitHostPort(c.Listen.Public)
-	number, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || strconv.FormatUint(number, 10) != port {
+	if !isAddress(c.Listen.Public) {
 		p.add("listen.public", "%s is not an address to listen on: write host:port such as 127.0.0.1:8080, or :8080 for every interface", quote(c.Listen.Public))
 	}
 	c.checkTLS(p)

@@ -39,6 +39,7 @@ type Config struct {
 	Lifetimes  Lifetimes  `yaml:"lifetimes"`
 	RateLimits RateLimits `yaml:"rate_limits"`
 	DPoP       DPoP       `yaml:"dpop"`
+	Admin      Admin      `yaml:"admin"`
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
 	Clients []Client `yaml:"clients"`
@@ -74,6 +75,9 @@ type Listen struct {
 	// TLS makes the public side speak TLS itself. Default: it speaks plain
 	// HTTP, for a reverse proxy or, with an issuer on loopback, for this machine.
 	TLS TLS `yaml:"tls"`
+	// Admin is the host:port of the admin side, which needs a key for everything; "off":
+	// there is none. Default "127.0.0.1:8081".
+	Admin string `yaml:"admin"`
 }
 
 // TLS names a certificate and its key, PEM files that are read again when they change. A
@@ -196,6 +200,15 @@ type RateLimits struct {
 type Lifetimes struct {
 	// Default holds for clients that set none of their own. Its defaults are idp.DefaultLifetimes.
 	Default idp.Lifetimes `yaml:"default"`
+}
+
+// Admin says who administers the provider besides the holders of API keys.
+type Admin struct {
+	// Accounts are the NEAR accounts that may sign in to the admin pages. Default: none.
+	Accounts []string `yaml:"accounts"`
+	// URL is where administrators' browsers reach the admin side, without a trailing
+	// slash: https, or http on a loopback host. Default: http and the address of listen.admin.
+	URL string `yaml:"url"`
 }
 
 // DPoP configures tokens that are bound to a client's key (RFC 9449).

@@ -14,7 +14,7 @@ import (
 func Default(env func(string) (string, bool)) *Config {
 	on := Wallet{Enabled: true}
 	return &Config{
-		Listen:   Listen{Public: ":8080"},
+		Listen:   Listen{Public: ":8080", Admin: "127.0.0.1:8081"},
 		Database: Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
 		Near:     Near{NonceTTL: idp.Duration(5 * time.Minute), RecheckGrace: idp.Duration(day)},
 		Signing: Signing{
@@ -41,6 +41,9 @@ func (c *Config) derive(issuer *url.URL) {
 	if issuer != nil {
 		setDefault(&c.Near.Recipient, issuer.Hostname())
 		setDefault(&c.Branding.Name, issuer.Hostname())
+	}
+	if c.Listen.Admin != AdminOff {
+		setDefault(&c.Admin.URL, "http://"+c.Listen.Admin)
 	}
 	if len(c.Near.RPC) == 0 {
 		c.Near.RPC = publicRPC(c.Near.Network)

@@ -85,7 +85,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Config{example, plain} {
-		c.Listen.TLS = TLS{}
+		c.Listen.TLS, c.Admin.Accounts = TLS{}, nil
 		c.Proxy, c.Outbound, c.Database.URL, c.Database.DataDir, c.Encryption, c.Clients, c.Resources, c.Branding, c.places = Proxy{}, Outbound{}, "", "", Encryption{}, nil, nil, Branding{}, nil
 	}
 	if !reflect.DeepEqual(example, plain) {

@@ -116,7 +116,7 @@ func TestUnknownKeySuggestsTheNearest(t *testing.T) {
 		"near: {network: mainnet, nonceTTL: 1m}": `near.nonceTTL: unknown key; did you mean "nonce_ttl"?`,
 		"clients: [{redirectUris: []}]":          `clients[0].redirectUris: unknown key; did you mean "redirect_uris"?`,
 		"wallets: {mynear: {}}":                  `wallets.mynear: unknown key; did you mean "mynearwallet"?`,
-		"listen: {admin: x}":                     `listen.admin: unknown key; the keys in listen are public`,
+		"listen: {ops: x}":                       `listen.ops: unknown key; the keys in listen are public, tls, admin`,
 		"<<: {}":                                 `"<<": unknown key; the keys here are issuer, listen`,
 		"\"\\e[31m\": x":                         `"\x1b[31m": unknown key`,
 	} {

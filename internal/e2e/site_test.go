@@ -76,7 +76,7 @@ func newSite(t testing.TB, dsn string) *site {
 func (s *site) configure(port int, rpc string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
-	listen := fmt.Sprintf(`public: "127.0.0.1:%d"`, port)
+	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: "off"`, port)
 	if s.tls != nil {
 		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.Cert, s.tls.Key)
 	}

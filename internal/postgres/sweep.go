@@ -24,6 +24,8 @@ var sweeps = []string{
 		SELECT id FROM client_secrets WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
 	`DELETE FROM clients WHERE id IN (
 		SELECT id FROM clients WHERE managed_by = 'config' AND source = '' AND disabled_at < now() - interval '30 days' LIMIT $1)`,
+	`DELETE FROM api_keys WHERE id IN (
+		SELECT id FROM api_keys WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
 	`DELETE FROM dpop_proofs WHERE hash IN (
 		SELECT hash FROM dpop_proofs WHERE expires_at < now() - interval '1 minute' LIMIT $1)`,
 	`DELETE FROM client_assertions WHERE (client_id, jti) IN (

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"near-idp/internal/admin"
+	"near-idp/internal/clients"
+	"near-idp/internal/config"
+	"near-idp/internal/postgres"
+)
+
+var _ admin.Store = (*postgres.Store)(nil)
+
+// newAdmin wires the admin API over a migrated database.
+func newAdmin(cfg *config.Config, store *postgres.Store, opts providerOptions) *admin.Server {
+	return admin.New(admin.Options{
+		Issuer: cfg.Issuer, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
+		Clients: &clients.Service{Store: store, Defaults: clientDefaults(cfg)},
+	})
+}
+
+// listenAdmin takes the address of the admin side; nil if it is off.
+func listenAdmin(cfg *config.Config) (net.Listener, error) {
+	if cfg.Listen.Admin == config.AdminOff {
+		return nil, nil
+	}
+	listener, err := net.Listen("tcp", cfg.Listen.Admin)
+	if err != nil {
+		return nil, fmt.Errorf(`listen.admin: %w; choose another address, or "off"`, err)
+	}
+	return listener, nil
+}
+
+// serveAdmin answers administrators until ctx ends.
+func (p *provider) serveAdmin(ctx context.Context, listener net.Listener) error {
+	server := p.server(p.admin)
+	stop := context.AfterFunc(ctx, func() {
+		grace, done := context.WithTimeout(context.Background(), 5*time.Second)
+		defer done()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close() // a stream that nobody ends
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+// Package admin is the provider's REST API for its operators, /admin/v1: the
+// route table, who may call what, and the one place where errors become problem details (RFC 9457).
+// It is described by openapi.yaml, which the tests of this package hold
+// every request and response to. It is never served where the public side is.
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"near-idp/internal/clients"
+	"near-idp/internal/idp"
+	"near-idp/internal/limit"
+)
+
+// A Store keeps API keys; each method is one statement.
+type Store interface {
+	// APIKey returns a key that is neither revoked nor expired, or idp.ErrNotFound, and
+	// notes its use, at most once a minute.
+	APIKey(ctx context.Context, id string) (idp.APIKey, error)
+	APIKeys(ctx context.Context) ([]idp.APIKey, error)
+	CreateAPIKey(ctx context.Context, key idp.APIKey) error
+	// RevokeAPIKey ends a key, or returns idp.ErrNotFound.
+	RevokeAPIKey(ctx context.Context, id string) error
+}
+
+// Options configures New. All fields but Log and Now are required.
+type Options struct {
+	Issuer  string
+	Version string // of the program
+	Clients *clients.Service
+	Store   Store
+	// Ready reports whether the database answers.
+	Ready func(ctx context.Context) error
+
+	Log *slog.Logger     // nil: slog.Default()
+	Now func() time.Time // nil: time.Now
+}
+
+// A Server answers the REST API.
+type Server struct {
+	Options
+	failures *limit.Limiter // of authentication, by sender
+	handler  http.Handler
+}
+
+// New returns a Server.
+func New(opts Options) *Server {
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now)}
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.handle(r))
+	}
+	mux.Handle("/", s.handle(route{pattern: "/", answer: func(http.ResponseWriter, *http.Request) error { return errNoResource }}))
+	s.handler = s.observe(dispatch(mux))
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// A route is one operation. Whoever calls it needs its scope; an empty one is for
+// whoever has a key at all.
+type route struct {
+	pattern string
+	scope   string
+	answer  func(w http.ResponseWriter, r *http.Request) error
+}
+
+// routes is the whole route table.
+func (s *Server) routes() []route {
+	return []route{
+		{"GET /admin/openapi.json", "", s.describe},
+		{"GET /admin/v1/status", ScopeStatusRead, s.status},
+
+		{"GET /admin/v1/clients", ScopeClientsRead, s.listClients},
+		{"POST /admin/v1/clients", ScopeClientsWrite, s.createClient},
+		{"GET /admin/v1/clients/{client_id}", ScopeClientsRead, s.getClient},
+		{"PUT /admin/v1/clients/{client_id}", ScopeClientsWrite, s.replaceClient},
+		{"PATCH /admin/v1/clients/{client_id}", ScopeClientsWrite, s.patchClient},
+		{"DELETE /admin/v1/clients/{client_id}", ScopeClientsWrite, s.deleteClient},
+		{"GET /admin/v1/clients/{client_id}/secrets", ScopeClientsRead, s.listSecrets},
+		{"POST /admin/v1/clients/{client_id}/secrets", ScopeClientsWrite, s.addSecret},
+		{"DELETE /admin/v1/clients/{client_id}/secrets/{secret_id}", ScopeClientsWrite, s.revokeSecret},
+
+		{"GET /admin/v1/api-keys", ScopeAPIKeysRead, s.listAPIKeys},
+		{"POST /admin/v1/api-keys", ScopeAPIKeysWrite, s.createAPIKey},
+		{"DELETE /admin/v1/api-keys/{key_id}", ScopeAPIKeysWrite, s.revokeAPIKey},
+	}
+}
+
+// sender is the other end of the connection. Nobody in between is believed: the
+// admin side has no proxies.
+func sender(r *http.Request) string {
+	if pair, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return pair.Addr().Unmap().WithZone("").String()
+	}
+	return ""
+}
