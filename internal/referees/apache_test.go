@@ -1,0 +1,120 @@
+package referees
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"near-idp/internal/trial"
+)
+
+// An apache is Debian's web server with mod_auth_openidc: whoever comes to /app/ must
+// sign in, and the answer says as whom.
+type apache struct {
+	base string
+}
+
+// L01, L03, L04: mod_auth_openidc signs in, signs out, and is told of a logout that
+// another application began.
+func TestModAuthOpenIDC(t *testing.T) {
+	t.Parallel()
+	r := call(t, "mod_auth_openidc")
+	if !trial.HasApache() {
+		r.absent("apache2 and libapache2-mod-auth-openidc are not installed")
+	}
+	if version, err := exec.Command("dpkg-query", "--show", "--showformat=${Version}", "libapache2-mod-auth-openidc").Output(); err == nil {
+		r.version = string(version)
+	}
+	told, untold := trial.FreePort(r), trial.FreePort(r)
+	var clients strings.Builder
+	for _, port := range []int{told, untold} {
+		fmt.Fprintf(&clients, `  - {client_id: apache-%[1]d, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["http://127.0.0.1:%[1]d/app/cb"], post_logout_redirect_uris: ["http://127.0.0.1:%[1]d/bye/"], backchannel_logout_uri: "http://127.0.0.1:%[1]d/app/cb?logout=backchannel"}
+`, port)
+	}
+	s := newSite(r, "clients:\n"+clients.String())
+	a, b := newApache(r, s, told), newApache(r, s, untold)
+	for _, k := range []kind{ordinary, implicit, punctuated} {
+		r.try(k, func(t *testing.T) { a.signIn(s.person(t, k)) })
+	}
+	r.try(noEmail, func(t *testing.T) { b.signIn(s.person(t, noEmail)) })
+	r.try(rotation, func(t *testing.T) {
+		a.signIn(s.person(t, rotation))
+		s.rotate()
+		p := s.person(t, rotation)
+		a.signIn(p)
+		a.signOut(p)
+		a.isTold(p, b)
+	})
+}
+
+func newApache(r *referee, s *site, port int) apache {
+	r.Helper()
+	a := apache{fmt.Sprintf("http://127.0.0.1:%d", port)}
+	trial.Apache(r, port, fmt.Sprintf(`
+OIDCProviderMetadataURL %s/.well-known/openid-configuration
+OIDCClientID apache-%d
+OIDCClientSecret %s
+OIDCRedirectURI %s/app/cb
+OIDCCryptoPassphrase 0123456789abcdef0123456789abcdef
+OIDCScope "openid profile"
+OIDCPKCEMethod S256
+OIDCSessionType server-cache
+OIDCRemoteUserClaim sub
+<Location /app>
+  AuthType openid-connect
+  Require valid-user
+  Header always set X-User "expr=%%{REMOTE_USER}"
+</Location>
+`, s.issuer, port, clientSecret, a.base))
+	return a
+}
+
+// knows reports whether a page is that of /app/, and of the person.
+func (a apache) knows(p *person, at *page) bool {
+	return at.Request.URL.String() == a.base+"/app/" && at.StatusCode == http.StatusOK && strings.TrimSpace(at.body) == "app" &&
+		at.Header.Get("X-User") == p.wallet.AccountID
+}
+
+// signIn signs a person in who has no session anywhere.
+func (a apache) signIn(p *person) {
+	p.Helper()
+	at := p.open(a.base + "/app/")
+	if !a.knows(p, at) {
+		p.Fatalf("%s: %s %v %s", at.Request.URL, at.Status, at.Header, at.body)
+	}
+	if !strings.Contains(strings.Join(at.trail, " "), p.site.issuer+"/login/") {
+		p.Errorf("nothing had to be signed: %q", at.trail)
+	}
+}
+
+// signOut leads through the provider, and leaves no session anywhere.
+func (a apache) signOut(p *person) {
+	p.Helper()
+	at := p.open(a.base + "/app/cb?logout=" + url.QueryEscape(a.base+"/bye/"))
+	if at.Request.URL.String() != a.base+"/bye/" || !strings.Contains(strings.Join(at.trail, " "), "id_token_hint=") {
+		p.Errorf("signing out ends at %s by %q", at.Request.URL, at.trail)
+	}
+	a.signIn(p)
+}
+
+// isTold has the person sign out at another application: the session here ends, and
+// only that one.
+func (a apache) isTold(p *person, other apache) {
+	p.Helper()
+	elsewhere := p.site.person(p.T, rotation)
+	a.signIn(elsewhere)
+	if at := p.open(other.base + "/app/"); !other.knows(p, at) {
+		p.Fatalf("the other application: %s %s", at.Request.URL, at.Status)
+	}
+	p.open(other.base + "/app/cb?logout=" + url.QueryEscape(other.base+"/bye/"))
+	trial.Eventually(p, "the session ends", 10*time.Second, func() bool {
+		return !a.knows(p, p.send(http.MethodGet, a.base+"/app/", ""))
+	})
+	if !a.knows(elsewhere, elsewhere.send(http.MethodGet, a.base+"/app/", "")) {
+		p.Error("the session of another browser ended, too")
+	}
+}
