@@ -38,7 +38,7 @@ func (o *options) metadataFlags() *metadataFlags {
 	o.Var(&m.postLogout, "post-logout-redirect-uri", "`URL` that people may be sent to after signing out, exactly this one; repeat for several")
 	m.backchannel = o.String("backchannel-logout-uri", "", "`URL` that is told, server to server, when a person signs out; https, or http on a loopback host")
 	o.Var(&m.grantTypes, "grant-type", "`GRANT` that it may use: authorization_code, refresh_token or client_credentials; repeat for several (default: the first two)")
-	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile offline_access\")")
+	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile email groups offline_access\")")
 	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
 	m.device = o.Bool("device", false, "it may sign people in on devices without a browser, by a code that it shows (RFC 8628)")

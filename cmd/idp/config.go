@@ -33,6 +33,8 @@ func clientDefaults(cfg *config.Config) clients.Defaults {
 	for _, resource := range cfg.Resources {
 		d.Scopes = append(d.Scopes, resource.Scopes...)
 	}
+	policies, rules := cfg.Policies()
+	d.ClaimPolicies, d.AccessPolicies = policies.Known(), rules.Names()
 	return d
 }
 

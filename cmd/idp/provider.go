@@ -42,8 +42,10 @@ type provider struct {
 	store   *postgres.Store
 	ring    *keyring.Ring
 	clients *clients.Registry
-	courier *logout.Courier
-	log     *slog.Logger
+	// policies are those in force; set replaces them.
+	policies *policies
+	courier  *logout.Courier
+	log      *slog.Logger
 
 	admin         http.Handler
 	adminListener net.Listener // nil: there is no admin side
@@ -80,13 +82,16 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, fmt.Errorf("near.rpc: %w", err)
 	}
+	inForce := &policies{}
+	inForce.set(cfg)
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
 		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
 		RequireDPoPNonce: cfg.DPoP.RequireNonce,
 		MatchRedirect:    clients.MatchRedirect, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), Resources: cfg.Resources, ProfileClaims: claims.Names(),
+		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
+		Scopes: claims.Scopes(), Resources: cfg.Resources,
 		Outbound: outboundClient(cfg),
 	})
 	if err != nil {
@@ -111,7 +116,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log,
 	})
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, courier: courier, log: opts.Log,
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, policies: inForce, courier: courier, log: opts.Log,
 		admin: newAdmin(cfg, store, opts)}, nil
 }
 

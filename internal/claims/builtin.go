@@ -1,5 +1,12 @@
 package claims
 
+import (
+	"regexp"
+	"strings"
+
+	"near-idp/internal/idp"
+)
+
 // The policies that are there without any configuration. A policy of the same name in
 // the configuration takes the place of one. Every one of them gives what PolicyDefault gives.
 const (
@@ -15,3 +22,26 @@ const (
 	// Keycloak asks each new user for the rest.
 	PolicyKeycloak = "keycloak"
 )
+
+// builtin returns those policies for an issuer's host.
+func builtin(host string) map[string]idp.ClaimPolicy {
+	address := "{account_id}@" + Domain(host)
+	return map[string]idp.ClaimPolicy{
+		PolicyDefault:    {},
+		PolicyEmail:      {Add: map[string]string{"email": address}},
+		PolicyEmailPlain: {Add: map[string]string{"email": address, "email_verified": omit}},
+		PolicyKeycloak:   {Add: map[string]string{"email": address, "given_name": "{account_id}", "family_name": "NEAR"}},
+	}
+}
+
+var notInLabels = regexp.MustCompile(`[^a-z0-9.-]+`)
+
+// Domain is that of the addresses which the built-in policies make up: one of the
+// issuer's own below .invalid, where no mail is ever delivered and nobody can register a name (RFC 6761 section 6.4).
+func Domain(host string) string {
+	domain := "users." + notInLabels.ReplaceAllString(strings.ToLower(host), "") + ".invalid"
+	if checkDomain(domain) != nil { // an IPv6 address, or a host of great length
+		return "users.invalid"
+	}
+	return domain
+}

@@ -128,7 +128,7 @@ func (r *Registry) view(stored []idp.Client) *view {
 	seen := map[string]bool{}
 	for _, row := range stored {
 		row.Scope = r.Defaults.withoutGone(row)
-		c, err := r.Defaults.Validate(row)
+		c, err := r.Defaults.withoutPolicies(row, r.log).Validate(row)
 		if err != nil {
 			r.log.Error("client ignored: its registration is not valid", "client_id", row.ID, "err", err)
 			continue

@@ -19,7 +19,7 @@ var (
 	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode, idp.GrantClientCredentials}
 	knownAuth   = []string{idp.AuthSecretBasic, idp.AuthSecretPost, idp.AuthPrivateKey, idp.AuthNone}
 	knownAlgs   = []string{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
-	knownScopes = []string{scopeOpenID, scopeProfile, scopeOfflineAccess}
+	knownScopes = []string{scopeOpenID, scopeProfile, scopeEmail, scopeGroups, scopeOfflineAccess}
 
 	defaultGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
 )
@@ -27,6 +27,8 @@ var (
 const (
 	scopeOpenID        = "openid"
 	scopeProfile       = "profile"
+	scopeEmail         = "email"
+	scopeGroups        = "groups"
 	scopeOfflineAccess = "offline_access"
 )
 
@@ -37,6 +39,8 @@ type Defaults struct {
 	Algs      []string // signing.algs; nil: all
 	Lifetimes idp.Lifetimes
 	Scopes    []string // of resources, which clients may have besides those of the provider
+	// The policies that exist, by name; nil: any may be named.
+	ClaimPolicies, AccessPolicies []string
 }
 
 // Validate is Defaults{}.Validate.
@@ -94,7 +98,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 		refuse("backchannel_logout_uri", shorten(c.BackchannelLogoutURI), checkRedirectURI(c.BackchannelLogoutURI, false))
 	}
 	c.Lifetimes = d.lifetimes(c.Lifetimes)
-	problems = append(problems, checkTogether(c), checkKeys(c), d.checkProfile(c), CheckLifetimes(c.Lifetimes))
+	problems = append(problems, checkTogether(c), checkKeys(c), d.checkProfile(c), d.checkPolicies(c), CheckLifetimes(c.Lifetimes))
 	if c.RequirePKCE == nil {
 		required := true
 		c.RequirePKCE = &required
@@ -130,7 +134,7 @@ func checkTogether(c idp.Client) error {
 func (d Defaults) scope(c idp.Client) string {
 	scopes := orDefault(c.Scopes(), nil)
 	if len(scopes) == 0 && !slices.Equal(c.GrantTypes, []string{idp.GrantClientCredentials}) {
-		scopes = []string{scopeOpenID, scopeProfile}
+		scopes = []string{scopeOpenID, scopeProfile, scopeEmail, scopeGroups}
 		if slices.Contains(c.GrantTypes, idp.GrantRefreshToken) {
 			scopes = append(scopes, scopeOfflineAccess)
 		}

@@ -27,7 +27,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	switch {
 	case c.Name != "Grafana", len(c.RedirectURIs) != 1,
 		strings.Join(c.GrantTypes, " ") != "authorization_code refresh_token", strings.Join(c.ResponseTypes, " ") != "code",
-		c.Scope != "openid profile offline_access", c.IDTokenSignedResponseAlg != "RS256", c.Lifetimes != idp.DefaultLifetimes,
+		c.Scope != "openid profile email groups offline_access", c.IDTokenSignedResponseAlg != "RS256", c.Lifetimes != idp.DefaultLifetimes,
 		c.RequirePKCE == nil || !*c.RequirePKCE, c.Public(), !c.MustUsePKCE():
 		t.Errorf("not complete: %+v", c)
 	}
@@ -39,7 +39,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		t.Errorf("the normal form is not stable: %+v, %v", again, err)
 	}
 	in.GrantTypes = []string{"authorization_code"}
-	if c, err = clients.Validate(in); err != nil || c.Scope != "openid profile" {
+	if c, err = clients.Validate(in); err != nil || c.Scope != "openid profile email groups" {
 		t.Errorf("without refresh tokens: scope %q, %v", c.Scope, err)
 	}
 }
@@ -76,12 +76,12 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`a public client has no credentials`: func(c *idp.Client) {
 			c.TokenEndpointAuthMethod, c.GrantTypes = idp.AuthNone, []string{"authorization_code", "client_credentials"}
 		},
-		`refresh_token but no grant that signs a user in`:                func(c *idp.Client) { c.GrantTypes = []string{"client_credentials", "refresh_token"} },
-		`grant_types lacks authorization_code`:                           func(c *idp.Client) { c.GrantTypes = []string{"refresh_token"} },
-		`grant_types lacks refresh_token`:                                func(c *idp.Client) { c.GrantTypes, c.Scope = []string{"authorization_code"}, "openid offline_access" },
-		`response_types "token" is not known: use one of code`:           func(c *idp.Client) { c.ResponseTypes = []string{"token"} },
-		`scope "email" is not known: use one of openid, profile, offlin`: func(c *idp.Client) { c.Scope = "openid email" },
-		`alg "HS256" is not known: use one of RS256, ES256, EdDSA`:       func(c *idp.Client) { c.IDTokenSignedResponseAlg = "HS256" },
+		`refresh_token but no grant that signs a user in`:                 func(c *idp.Client) { c.GrantTypes = []string{"client_credentials", "refresh_token"} },
+		`grant_types lacks authorization_code`:                            func(c *idp.Client) { c.GrantTypes = []string{"refresh_token"} },
+		`grant_types lacks refresh_token`:                                 func(c *idp.Client) { c.GrantTypes, c.Scope = []string{"authorization_code"}, "openid offline_access" },
+		`response_types "token" is not known: use one of code`:            func(c *idp.Client) { c.ResponseTypes = []string{"token"} },
+		`scope "address" is not known: use one of openid, profile, email`: func(c *idp.Client) { c.Scope = "openid address" },
+		`alg "HS256" is not known: use one of RS256, ES256, EdDSA`:        func(c *idp.Client) { c.IDTokenSignedResponseAlg = "HS256" },
 		`alg "none"`:             func(c *idp.Client) { c.IDTokenSignedResponseAlg = "none" },
 		`redirect_uris is empty`: func(c *idp.Client) { c.RedirectURIs = nil },
 		`redirect_uris "http://x.com" is http: use htt`: func(c *idp.Client) { c.RedirectURIs = []string{"http://x.com"} },

@@ -47,6 +47,7 @@ func (c *Config) check(p *problems) {
 	}
 	checkLifetimes(p, "lifetimes.default", c.Lifetimes.Default)
 	c.checkClients(p)
+	c.checkPolicies(p, issuer)
 	c.checkResources(p)
 	c.checkWallets(p)
 	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")

@@ -40,6 +40,15 @@ type Config struct {
 	RateLimits RateLimits `yaml:"rate_limits"`
 	DPoP       DPoP       `yaml:"dpop"`
 	Admin      Admin      `yaml:"admin"`
+	// ClaimPolicies are named sets of what clients learn about people, for
+	// clients[].claim_policy. Default: those that are built in, which one of the same name replaces.
+	ClaimPolicies map[string]idp.ClaimPolicy `yaml:"claim_policies"`
+	// AccessPolicies say who may sign in, for clients[].access_policy. Default: none, so
+	// that everybody may.
+	AccessPolicies map[string]idp.AccessPolicy `yaml:"access_policies"`
+	// Groups lists the accounts and globs of each group, which clients with the
+	// scope groups are told of. Default: none.
+	Groups map[string][]string `yaml:"groups"`
 	// Clients are the relying parties that this file owns. Those made with
 	// "idp client create" live in the database beside them.
 	Clients []Client `yaml:"clients"`

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"near-idp/internal/idp"
 
@@ -67,6 +68,8 @@ func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
 		d.decodeSlice(path, n, v)
 	case v.Type() == keySetType && n.Kind == yaml.MappingNode:
 		d.decodeKeySet(path, n, v)
+	case v.Kind() == reflect.Map:
+		d.decodeMap(path, n, v)
 	case n.Kind != yaml.ScalarNode:
 		d.add(path, "must be a single value, not a list or a group of keys")
 	default:
@@ -103,6 +106,36 @@ func (d *decoder) decodeStruct(path string, n *yaml.Node, v reflect.Value) {
 		d.decode(at, value, v.FieldByIndex(known[f].index))
 	}
 }
+
+// decodeMap reads a group of keys that the operator names.
+func (d *decoder) decodeMap(path string, n *yaml.Node, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.add(path, "must be a group of keys with names of your choice")
+		return
+	}
+	all, seen := reflect.MakeMap(v.Type()), map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		name := key.Value
+		line, twice := seen[name]
+		switch seen[name] = key.Line; {
+		case key.Kind != yaml.ScalarNode || name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+			d.found = append(d.found, problem{line: key.Line, key: join(path, "?"), err: fmt.Errorf("a name must be a word of at most %d characters", maxName)})
+			continue
+		case twice:
+			d.found = append(d.found, problem{key.Line, join(path, name), fmt.Errorf("this name is already on line %d: keep one of them", line), true})
+			continue
+		}
+		d.lines[join(path, name)] = key.Line
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.decode(join(path, name), value, element)
+		all.SetMapIndex(reflect.ValueOf(name), element)
+	}
+	v.Set(all)
+}
+
+// maxName bounds a name that the operator chooses, in bytes.
+const maxName = 100
 
 func (d *decoder) decodeSlice(path string, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
@@ -215,15 +248,19 @@ func advice(path, name string, known []field) string {
 }
 
 // paths returns the full names of all keys below a struct type, with "[]" for an
-// element of a list.
+// element of a list and ".*" for one that the operator names.
 func paths(prefix string, t reflect.Type) []string {
 	var all []string
 	for _, f := range fields(t) {
 		path := join(prefix, f.name)
 		all = append(all, path)
 		inner := f.typ
-		if inner.Kind() == reflect.Slice {
+		switch inner.Kind() {
+		case reflect.Slice:
 			inner, path = inner.Elem(), path+"[]"
+		case reflect.Map:
+			inner, path = inner.Elem(), path+".*"
+			all = append(all, path)
 		}
 		if inner.Kind() == reflect.Struct {
 			all = append(all, paths(path, inner)...)

@@ -7,14 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"near-idp/internal/claims"
 )
 
-var (
-	// scopeToken is that of RFC 6749 section 3.3.
-	scopeToken = regexp.MustCompile(`^[!#-\[\]-~]{1,100}$`)
-	// ownScopes say what the provider tells of a person.
-	ownScopes = []string{"openid", "profile", "offline_access"}
-)
+// scopeToken is that of RFC 6749 section 3.3.
+var scopeToken = regexp.MustCompile(`^[!#-\[\]-~]{1,100}$`)
 
 // checkResources checks the APIs that tokens are issued for. A uri is compared
 // byte for byte with what clients ask for, so it has to be written one way.
@@ -41,7 +39,7 @@ func (c *Config) checkResources(p *problems) {
 			at := fmt.Sprintf("%s.scopes[%d]", key, j)
 			if !scopeToken.MatchString(scope) {
 				p.add(at, "%s is not 1 to 100 printable ASCII characters without spaces, quotes and backslashes", quote(scope))
-			} else if slices.Contains(ownScopes, scope) {
+			} else if slices.Contains(claims.Scopes(), scope) {
 				p.add(at, "%s is a scope of the provider itself: choose another name", quote(scope))
 			}
 		}

@@ -148,6 +148,7 @@ func (d document) authenticates(endpoint string) func(method string) bool {
 func (d document) walk() {
 	d.Helper()
 	header, claims := d.claims("rs256", "openid profile offline_access")
+	_, most := d.claims("most", "openid profile email groups")
 	_, second := d.claims("es256", "openid")
 	callback := d.process.browser().visit("/authorize?" + newRequest("rs256", "openid").form().Encode()).Query()
 	truth := func(works bool) func(string) {
@@ -164,9 +165,9 @@ func (d document) walk() {
 			}
 		},
 		"scopes_supported": func(name string) {
-			r := d.process.signIn("rs256", strings.Join(d.list(name), " ")+" email groups")
+			r := d.process.signIn("most", strings.Join(d.list(name), " ")+" address phone")
 			granted := strings.Fields(r["scope"].(string))
-			d.offers(name, []string{"email", "groups"}, func(scope string) bool { return slices.Contains(granted, scope) })
+			d.offers(name, []string{"address", "phone"}, func(scope string) bool { return slices.Contains(granted, scope) })
 		},
 		"response_types_supported": func(name string) {
 			d.offers(name, []string{"token", "id_token", "code id_token", "code token", "code id_token token", "none"}, func(value string) bool {
@@ -207,7 +208,7 @@ func (d document) walk() {
 			d.offers(name, []string{"plain", "S512"}, func(value string) bool { return d.asked("code_challenge_method", value) == "" })
 		},
 		"claims_supported": func(name string) {
-			d.offers(name, []string{"email", "groups", "phone_number"}, func(claim string) bool { _, there := claims[claim]; return there })
+			d.offers(name, []string{"phone_number", "birthdate"}, func(claim string) bool { _, there := most[claim]; return there })
 		},
 		"claim_types_supported": func(name string) {
 			d.offers(name, []string{"aggregated", "distributed"}, func(value string) bool { _, there := claims["_claim_names"]; return !there && value == "normal" })
@@ -254,7 +255,9 @@ func (d document) configureWith(method string) string {
 }
 
 const discoveryConfig = `
+  - {client_id: most, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["` + redirectURI + `"], claim_policy: most}
   - {client_id: ps256, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["` + redirectURI + `"], id_token_signed_response_alg: PS256}
+claim_policies: {most: {add: {email: "{account_id}@users.example.com", given_name: "{account_id}", family_name: NEAR, picture: "https://example.com/{account_id}.png"}}}
 signing: {algs: [RS256, ES256, EdDSA, PS256]}
 `
 

@@ -19,6 +19,8 @@ var (
 	ErrStale = error(&conflict{})
 	// ErrManagedByConfig is the ErrConflict of a row that only the configuration may change.
 	ErrManagedByConfig = error(&conflict{})
+	// ErrDenied reports that the operator does not let this account in.
+	ErrDenied = errors.New("access denied")
 	// ErrUnavailable reports that the database did not answer. Nothing was
 	// half done: every change is one statement.
 	ErrUnavailable = errors.New("database unavailable")

@@ -47,6 +47,9 @@ func (s *Service) issue(ctx context.Context, l *idp.Login, account string, fresh
 	if errors.Is(err, idp.ErrConflict) {
 		return nil, &Refusal{WrongAccount, l, account, err}
 	}
+	if errors.Is(err, idp.ErrDenied) {
+		return nil, &Refusal{AccessDenied, l, account, err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("issue code: %w", err)
 	}

@@ -68,7 +68,8 @@ type Chain interface {
 // An Issuer makes the authorization code of a login; *oauth.Provider is one.
 type Issuer interface {
 	// Issue makes the code for this account. fresh reports that the person has just signed.
-	// It fails with idp.ErrConflict if the client wants another account.
+	// It fails with idp.ErrConflict if the client wants another account, and with
+	// idp.ErrDenied if this one may not sign in to it.
 	Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error)
 }
 

@@ -118,10 +118,11 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 // caller stores the code in the statement that consumes the login. The request is validated
 // again, since its client may have been changed or disabled meanwhile. account
 // is who signs in, and fresh that they have just signed. It fails with
-// idp.ErrConflict if the request's hints name another account.
+// idp.ErrConflict if the request's hints name another account, and with idp.ErrDenied if
+// the client does not take this one.
 func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error) {
 	if DeviceOf(l) != "" {
-		return p.issueDevice(ctx, l)
+		return p.issueDevice(ctx, l, account)
 	}
 	form, rp, err := p.restore(ctx, l)
 	if err != nil {
@@ -129,6 +130,9 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fres
 	}
 	if wanted := accountOf(form.Get(keptSubject)); wanted != "" && wanted != account {
 		return nil, fmt.Errorf("%w: the application expects %s", idp.ErrConflict, wanted)
+	}
+	if err := p.Allowed(rp.Client, account); err != nil {
+		return nil, err
 	}
 	if err := p.checkAuthorize(rp.Client, form); err != nil {
 		return nil, err
@@ -152,8 +156,9 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fres
 	}
 	f.code.RedirectURI = form.Get(paramRedirectURI)
 	f.code.DPoPKey = form.Get(paramDPoPKey)
-	f.code.Claims = p.requestedClaims(rp.Client, form)
-	f.code.Consent = p.consent(rp, form, f.code, fresh)
+	var asked []string
+	f.code.Claims, asked = p.requestedClaims(rp.Client, form)
+	f.code.Consent = p.consent(rp, form, f.code, asked, fresh)
 	return f.code, nil
 }
 

@@ -122,10 +122,11 @@ func TestBadRequestsAreToldToTheClient(t *testing.T) {
 	}
 }
 
-// A03, A12: unknown parameters and scopes are ignored and never granted.
+// A03, A12: unknown parameters and scopes are ignored and never granted; so is the
+// email of a client whose policy has none.
 func TestUnknownScopesAndParametersAreIgnored(t *testing.T) {
 	e := setup(t)
-	q := e.signIn(request("scope", "openid groups email user:email profile admin", "approval_prompt", "force", "claims", `{"id_token":{"email":null}}`, "prompt", "create"))
+	q := e.signIn(request("scope", "openid address email user:email profile admin", "approval_prompt", "force", "claims", `{"id_token":{"email":null}}`, "prompt", "create"))
 	got := e.tokens(codeForm(q.Get("code")))
 	if got.Scope != "openid profile" || got.RefreshToken != "" {
 		t.Errorf("granted %q, refresh token %q", got.Scope, got.RefreshToken)

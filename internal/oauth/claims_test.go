@@ -66,7 +66,7 @@ func TestClaimsOfEachToken(t *testing.T) {
 		return strings.Join(list, " ")
 	}
 	id, access := e.payload(got.IDToken), e.payload(got.AccessToken)
-	if want := "amr at_hash aud auth_time exp iat iss name near_account_id near_network near_public_key nonce preferred_username sid sub"; names(id) != want {
+	if want := "amr at_hash aud auth_time exp iat iss name near_account_id near_network near_public_key nickname nonce preferred_username sid sub"; names(id) != want {
 		t.Errorf("ID token claims %s\nwant %s", names(id), want)
 	}
 	if want := "aud auth_time client_id exp grant_id iat iss jti scope sub"; names(access) != want {
@@ -85,7 +85,7 @@ func TestClaimsOfEachToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "name near_account_id near_network near_public_key preferred_username sub"; names(info) != want {
+	if want := "name near_account_id near_network near_public_key nickname preferred_username sub"; names(info) != want {
 		t.Errorf("userinfo %s\nwant %s", names(info), want)
 	}
 }

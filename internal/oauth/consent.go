@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,10 +14,13 @@ import (
 // consent says what the person of a request must have agreed to. Silence is
 // for the operator's own applications alone; and a session never answers
 // unasked for a public client on a device, which anybody can pretend to be (RFC 8252 section 8.6).
-func (p *Provider) consent(rp *relyingParty, form url.Values, code *idp.Code, fresh bool) idp.Consent {
+// asked are scopes whose claims it asks for by name instead.
+func (p *Provider) consent(rp *relyingParty, form url.Values, code *idp.Code, asked []string, fresh bool) idp.Consent {
 	terms := idp.Consent{Scopes: slices.Clone(code.Scopes), Client: fingerprint(rp)}
-	if len(code.Claims) > 0 && !slices.Contains(terms.Scopes, scopeProfile) {
-		terms.Scopes = append(terms.Scopes, scopeProfile)
+	for _, scope := range asked {
+		if !slices.Contains(terms.Scopes, scope) {
+			terms.Scopes = append(terms.Scopes, scope)
+		}
 	}
 	terms.Resources = p.others(code.Audience)
 	switch {
@@ -48,30 +50,45 @@ type claimRequest struct {
 	Value any `json:"value"`
 }
 
-// requestedClaims lists the profile claims that the claims parameter asks for
-// and that the client may have; the rest is ignored. A member is named
-// after where it goes, such as "userinfo:name".
-func (p *Provider) requestedClaims(c *idp.Client, form url.Values) []string {
+// requestedClaims lists the claims about a person that the claims parameter asks
+// for and that the client may have, by its policy and the scopes that it is registered
+// for; the rest is ignored. A member is named after where it goes, such as
+// "userinfo:name". scopes are those that would give the same.
+func (p *Provider) requestedClaims(c *idp.Client, form url.Values) (list, scopes []string) {
 	request, ok := parseClaims(form)
-	if !ok || !slices.Contains(c.Scopes(), scopeProfile) {
-		return nil
+	if !ok {
+		return nil, nil
 	}
-	var list []string
-	for place, members := range map[string]map[string]*claimRequest{placeIDToken: request.IDToken, placeUserInfo: request.UserInfo} {
-		for name := range members {
-			if slices.Contains(p.ProfileClaims, name) {
-				list = append(list, place+name)
+	places := map[string]map[string]*claimRequest{idp.PlaceIDToken: request.IDToken, idp.PlaceUserInfo: request.UserInfo}
+	for _, scope := range p.Scopes {
+		if !slices.Contains(c.Scopes(), scope) {
+			continue
+		}
+		for place, members := range places {
+			for name := range p.gives(c, scope, place) {
+				if _, asked := members[name]; asked && !slices.Contains(list, place+":"+name) {
+					list, scopes = append(list, place+":"+name), append(scopes, scope)
+				}
 			}
 		}
 	}
 	slices.Sort(list)
-	return list
+	return list, slices.Compact(scopes)
 }
 
-const (
-	placeIDToken  = "id_token:"
-	placeUserInfo = "userinfo:"
-)
+// gives returns the claims that a scope discloses to a client, of nobody in particular.
+func (p *Provider) gives(c *idp.Client, scope, place string) map[string]any {
+	return p.Profile(c, idp.Identity{}, []string{scopeOpenID, scope}, place)
+}
+
+// tells reports that a scope gives a client anything. Whether that is so of an email
+// address, say, is a matter of the client's policy.
+func (p *Provider) tells(c *idp.Client, scope string) bool {
+	return scope == scopeOpenID || scope == scopeOfflineAccess ||
+		slices.ContainsFunc([]string{idp.PlaceIDToken, idp.PlaceUserInfo}, func(place string) bool {
+			return len(p.gives(c, scope, place)) > len(p.gives(c, scopeOpenID, place))
+		})
+}
 
 func parseClaims(form url.Values) (request claimsRequest, ok bool) {
 	raw := form.Get(paramClaims)
@@ -81,19 +98,18 @@ func parseClaims(form url.Values) (request claimsRequest, ok bool) {
 	return request, json.Unmarshal([]byte(raw), &request) == nil
 }
 
-// disclose returns the claims about a person for one place: those of the
+// disclose returns the claims about a person for a client and one place: those of the
 // scopes, and those that were asked for by name.
-func (p *Provider) disclose(who idp.Identity, scopes, claims []string, place string) map[string]any {
-	disclosed := map[string]any{}
-	maps.Copy(disclosed, p.Profile(who, scopes))
+func (p *Provider) disclose(c *idp.Client, who idp.Identity, scopes, claims []string, place string) map[string]any {
+	disclosed := p.Profile(c, who, scopes, place)
 	var all map[string]any
 	for _, claim := range claims {
-		name, ok := strings.CutPrefix(claim, place)
+		name, ok := strings.CutPrefix(claim, place+":")
 		if !ok {
 			continue
 		}
 		if all == nil {
-			all = p.Profile(who, p.Scopes)
+			all = p.Profile(c, who, p.Scopes, place)
 		}
 		if value, ok := all[name]; ok {
 			disclosed[name] = value

@@ -173,7 +173,7 @@ func (p *Provider) RequestFor(ctx context.Context, d *idp.Device) (*Request, err
 }
 
 // issueDevice is Issue for a device: there is no code, and always a question.
-func (p *Provider) issueDevice(ctx context.Context, l *idp.Login) (*idp.Code, error) {
+func (p *Provider) issueDevice(ctx context.Context, l *idp.Login, account string) (*idp.Code, error) {
 	form, err := url.ParseQuery(l.Params)
 	if err != nil {
 		return nil, fmt.Errorf("stored request of login: %w", err)
@@ -181,6 +181,9 @@ func (p *Provider) issueDevice(ctx context.Context, l *idp.Login) (*idp.Code, er
 	client, err := p.Clients.Client(ctx, form.Get(paramClientID))
 	if err != nil {
 		return nil, fmt.Errorf("issue: %w", err)
+	}
+	if err := p.Allowed(client, account); err != nil {
+		return nil, err
 	}
 	var nothing [sha256.Size]byte
 	rand.Read(nothing[:])
@@ -193,10 +196,17 @@ func (p *Provider) issueDevice(ctx context.Context, l *idp.Login) (*idp.Code, er
 
 // AllowDevice is the person's consent to the device that their login is for. number is
 // what they picked; another than the device shows denies the request for good, since
-// whoever guesses may not guess again. It fails with idp.ErrUsed when the login
+// whoever guesses may not guess again. So does an account that the client does not take. It fails with idp.ErrUsed when the login
 // or the request is over.
 func (p *Provider) AllowDevice(ctx context.Context, l *idp.Login, d *idp.Device, number int) (allowed bool, err error) {
-	if d.Match != 0 && number != d.Match {
+	client, err := p.Clients.Client(ctx, d.ClientID)
+	if errors.Is(err, idp.ErrNotFound) { // removed or disabled meanwhile
+		return false, fmt.Errorf("allow device: %w: %w", idp.ErrUsed, err)
+	}
+	if err != nil {
+		return false, fmt.Errorf("allow device: %w", err)
+	}
+	if d.Match != 0 && number != d.Match || p.Allowed(client, l.Proof.AccountID) != nil {
 		return false, p.DenyDevice(ctx, l)
 	}
 	if err := p.Store.AllowDevice(ctx, d.ID, l.ID, newGrantID(), decisionTime); err != nil {

@@ -81,7 +81,10 @@ func (p *Provider) pollDevice(ctx context.Context, c *idp.Client, code string) (
 	if errors.Is(err, idp.ErrNotFound) { // the session ended, so there is none
 		return nil, denied
 	}
-	return grant, err
+	if err != nil {
+		return nil, err
+	}
+	return grant, p.expel(ctx, c, grant, accessDenied)
 }
 
 // PopulateTokenEndpointResponse makes the tokens, as for an authorization code.

@@ -61,7 +61,7 @@ func FuzzClientRequests(f *testing.F) {
 	}}
 	p, err := oauth.New(oauth.Options{
 		Issuer: issuer, Clients: e, Keys: keys, Store: store, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), Resources: resources,
+		Profile: builtin.Profile, ProfileClaims: builtin.Names, Allowed: e.allowed, Scopes: claims.Scopes(), Resources: resources,
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/access"
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
@@ -48,6 +50,23 @@ type env struct {
 	clients map[string]*idp.Client
 	queries atomic.Int64
 	chain   atomic.Pointer[chainAnswer] // nil: every key is held
+	// Policies besides the built-in ones; nil: none.
+	claims atomic.Pointer[claims.Policies]
+	access atomic.Pointer[access.Rules]
+}
+
+var builtin, _ = claims.New("id.example.com", nil, func(string) []string { return []string{} })
+
+func (e *env) profile(c *idp.Client, who idp.Identity, scopes []string, place string) map[string]any {
+	return cmp.Or(e.claims.Load(), builtin).Profile(c, who, scopes, place)
+}
+
+func (e *env) allowed(c *idp.Client, account string) error {
+	rules := e.access.Load()
+	if rules == nil {
+		return nil
+	}
+	return rules.Check(c.AccessPolicy, account)
 }
 
 func (e *env) Client(_ context.Context, id string) (*idp.Client, error) {
@@ -140,7 +159,7 @@ func (e *env) options(store oauth.Store) oauth.Options {
 	return oauth.Options{
 		Issuer: issuer, Clients: e, Keys: keys, Store: store, Chain: e, RecheckGrace: 24 * time.Hour,
 		Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.RS256, MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret,
-		Profile: claims.Profile, Scopes: claims.Scopes(), Resources: resources, ProfileClaims: claims.Names(),
+		Profile: e.profile, ProfileClaims: builtin.Names, Allowed: e.allowed, Scopes: claims.Scopes(), Resources: resources,
 	}
 }
 

@@ -47,17 +47,17 @@ func (p *Provider) Introspect(ctx context.Context, r *http.Request) (*Introspect
 	if t == nil || t.access != nil && !p.concerns(caller, t.access) {
 		return inactive, nil
 	}
-	if t.access != nil {
-		if live, err := p.live(ctx, t.access.ClientID); !live {
-			return inactive, err
-		}
-	}
 	grant, err := p.Store.Grant(ctx, t.grantID)
-	switch {
-	case errors.Is(err, idp.ErrNotFound):
+	if errors.Is(err, idp.ErrNotFound) {
 		return inactive, nil
-	case err != nil:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("introspect: %w", err)
+	}
+	client, err := p.live(ctx, grant.ClientID)
+	switch {
+	case client == nil || p.allowed(client, grant) != nil:
+		return inactive, err
 	case t.access != nil && t.access.of(grant):
 		return p.ofAccess(t.access, grant), nil
 	case t.access == nil && grant.ClientID == caller.ID && grant.Generation == t.generation && p.Now().Before(grant.ExpiresAt) &&
@@ -75,16 +75,16 @@ func (p *Provider) concerns(caller *idp.Client, claims *accessClaims) bool {
 	})
 }
 
-// live reports that a client exists and is not disabled.
-func (p *Provider) live(ctx context.Context, id string) (bool, error) {
+// live returns a client, or nil if there is none or it is disabled.
+func (p *Provider) live(ctx context.Context, id string) (*idp.Client, error) {
 	client, err := p.Clients.Client(ctx, id)
-	if errors.Is(err, idp.ErrNotFound) {
-		return false, nil
+	if errors.Is(err, idp.ErrNotFound) || err == nil && client.Disabled {
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("client of a token: %w", err)
+		return nil, fmt.Errorf("client of a token: %w", err)
 	}
-	return !client.Disabled, nil
+	return client, nil
 }
 
 // of reports that the grant is the one that the token names.

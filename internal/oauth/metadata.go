@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"encoding/json"
 	"slices"
 
 	"near-idp/internal/idp"
@@ -76,7 +77,7 @@ func (p *Provider) describe() metadata {
 		DPoPAlgs:              proofAlgs,
 		ChallengeMethods:      []string{methodS256},
 		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
-			p.ProfileClaims...),
+			p.ProfileClaims()...),
 		ClaimTypes:         []string{"normal"},
 		ClaimsParameter:    true,
 		BackchannelLogout:  true,
@@ -107,7 +108,13 @@ func (p *Provider) resourceScopes() (scopes []string) {
 }
 
 // Metadata returns the discovery document as JSON.
-func (p *Provider) Metadata() []byte { return p.metadata }
+func (p *Provider) Metadata() []byte {
+	text, err := json.Marshal(p.describe())
+	if err != nil {
+		panic(err) // strings and booleans alone
+	}
+	return text
+}
 
 // JWKS returns the public keys as JSON (RFC 7517).
 func (p *Provider) JWKS() []byte { return p.Keys.JWKS() }

@@ -33,7 +33,6 @@ const (
 	keptSubject = "_subject"
 
 	scopeOpenID        = "openid"
-	scopeProfile       = "profile"
 	scopeOfflineAccess = "offline_access"
 	responseTypeCode   = "code"
 	methodS256         = "S256"

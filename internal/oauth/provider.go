@@ -9,7 +9,6 @@ package oauth
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -77,7 +76,7 @@ type DeviceStore interface {
 	RedeemDevice(ctx context.Context, hash []byte, clientID string, key idp.ProvenKey, lifetimes idp.Lifetimes) (idp.DeviceState, string, error)
 }
 
-// Options configures New. All fields but Outbound, RequireDPoPNonce and Now are required.
+// Options configures New. All fields but Resources, Outbound, RequireDPoPNonce and Now are required.
 type Options struct {
 	Issuer       string // without a trailing slash
 	Clients      Clients
@@ -91,11 +90,16 @@ type Options struct {
 	RequireDPoPNonce bool
 	MatchRedirect    func(registered []string, given string) bool
 	CheckSecret      func(c *idp.Client, given string, now time.Time) bool
-	// Profile returns the claims about a person that these scopes disclose.
-	Profile       func(who idp.Identity, scopes []string) map[string]any
-	Scopes        []string // that clients may be granted, besides those of resources
-	Resources     []idp.Resource
-	ProfileClaims []string // that Profile may return, for discovery
+	// Profile returns the claims about a person that these scopes disclose to a
+	// client in one place, idp.PlaceIDToken or idp.PlaceUserInfo.
+	Profile func(c *idp.Client, who idp.Identity, scopes []string, place string) map[string]any
+	// ProfileClaims lists those that Profile gives some client, for discovery.
+	ProfileClaims func() []string
+	// Allowed returns nil if the account may sign in to the client, and otherwise an
+	// error for operators, which wraps idp.ErrDenied.
+	Allowed   func(c *idp.Client, account string) error
+	Scopes    []string // that clients may be granted, besides those of resources
+	Resources []idp.Resource
 	// Outbound fetches the keys that clients publish at their jwks_uri; nil: nothing is fetched.
 	Outbound *http.Client
 	Now      func() time.Time
@@ -107,7 +111,6 @@ type Provider struct {
 	Options
 	published *published
 	fosite    *fosite.Fosite
-	metadata  []byte
 }
 
 // New returns a Provider.
@@ -121,10 +124,6 @@ func New(opts Options) (*Provider, error) {
 	p := &Provider{Options: opts}
 	p.published = &published{http: opts.Outbound, now: opts.Now, sets: map[string]*publishedSet{}}
 	p.fosite = fosite.NewOAuth2Provider(storage{p}, p.config())
-	var err error
-	if p.metadata, err = json.Marshal(p.describe()); err != nil {
-		return nil, err
-	}
 	return p, nil
 }
 

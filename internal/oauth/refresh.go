@@ -30,6 +30,9 @@ func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, g
 	if grant.ClientID != client.ID || !p.Now().Before(grant.ExpiresAt) {
 		return nil, fmt.Errorf("grant of %s until %s: %w", grant.ClientID, grant.ExpiresAt, idp.ErrNotFound)
 	}
+	if err := p.expel(ctx, client, grant, invalidGrant); err != nil {
+		return nil, err
+	}
 	if _, refusal := p.aim(client, grant, form); refusal != nil {
 		return nil, refusal
 	}

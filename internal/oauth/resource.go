@@ -67,8 +67,8 @@ func (p *Provider) resourcesWith(scopes []string) []string {
 // personal reports a scope of the provider itself, which is about a person.
 func (p *Provider) personal(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
-// grantable returns the requested scopes that exist and that the client may
-// have. Others are ignored (OpenID Connect Core section 3.1.2.1), and so are those of
+// grantable returns the requested scopes that exist, that the client may have and
+// that give it anything. Others are ignored (OpenID Connect Core section 3.1.2.1), and so are those of
 // resources other than the requested, if any are.
 func (p *Provider) grantable(c *idp.Client, form url.Values) []string {
 	allowed, wanted := c.Scopes(), resourcesOf(form)
@@ -77,7 +77,7 @@ func (p *Provider) grantable(c *idp.Client, form url.Values) []string {
 	}
 	var scopes []string
 	for _, scope := range strings.Fields(form.Get(paramScope)) {
-		exists := p.personal(scope) || len(p.ofResources([]string{scope}, wanted)) > 0
+		exists := p.personal(scope) && p.tells(c, scope) || len(p.ofResources([]string{scope}, wanted)) > 0
 		if exists && slices.Contains(allowed, scope) && !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
 		}

@@ -87,6 +87,9 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 		f.err = err
 		return nil, err
 	}
+	if f.err = s.p.expel(ctx, f.client.Client, f.grant, invalidGrant); f.err != nil {
+		return nil, fosite.ErrNotFound
+	}
 	granted := url.Values{paramRedirectURI: {form.Get(paramRedirectURI)}}
 	if challenge != "" {
 		granted.Set(paramCodeChallenge, challenge)

@@ -190,7 +190,7 @@ func (s strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosite
 		"amr":       []string{"pop"}, // RFC 8176: proof of possession of a key
 		"sid":       who.SID,
 	}
-	maps.Copy(claims, s.p.disclose(who, f.grant.Scopes, f.grant.Claims, placeIDToken))
+	maps.Copy(claims, s.p.disclose(f.client.Client, who, f.grant.Scopes, f.grant.Claims, idp.PlaceIDToken))
 	claims["sub"] = who.Subject
 	if f.grant.Nonce != "" {
 		claims["nonce"] = f.grant.Nonce

@@ -79,7 +79,10 @@ func (p *Provider) userInfo(ctx context.Context, claims *accessClaims, prove fun
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
-	info := p.disclose(grant.Identity, scopes, grant.Claims, placeUserInfo)
+	if p.allowed(client, grant) != nil {
+		return nil, refusedToken(errors.New("the account may no longer sign in to the client"))
+	}
+	info := p.disclose(client, grant.Identity, scopes, grant.Claims, idp.PlaceUserInfo)
 	info["sub"] = grant.Identity.Subject
 	return info, nil
 }

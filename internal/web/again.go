@@ -33,15 +33,19 @@ func (s *server) authorizeURL(r *http.Request, l *idp.Login, prompt string) stri
 // button, say, or in a tab that was left open) to a fresh one of the same request. It is for the browser
 // that began the login alone; "" otherwise.
 func (s *server) startAgain(r *http.Request, f failure) string {
-	over := []string{"used", "expired", "too_many_attempts", "different_proof", "state_mismatch"}
+	over := []string{"used", "expired", "too_many_attempts", "different_proof", "state_mismatch", "access_denied"}
 	if r.PathValue("id") == "" || !slices.Contains(over, f.Code) {
 		return ""
+	}
+	prompt := ""
+	if f.Code == "access_denied" { // with the same session it would end the same way
+		prompt = "login"
 	}
 	l, err := s.findInBrowser(r)
 	if err != nil {
 		return ""
 	}
-	return s.authorizeURL(r, l, "")
+	return s.authorizeURL(r, l, prompt)
 }
 
 // again makes a login's authorization request once more, from what is stored of it.

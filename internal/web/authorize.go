@@ -84,6 +84,9 @@ func (s *server) beginLogin(w http.ResponseWriter, r *http.Request, begin login.
 // consent, or, if nothing may be asked, with an error.
 func (s *server) resume(w http.ResponseWriter, r *http.Request, req *oauth.Request, begin login.Request, session *idp.Session, silent bool) error {
 	l, err := s.Logins.Resume(r.Context(), begin, session, silent)
+	if denied := deniedBy(err); denied != nil {
+		return s.offerAnother(w, r, req, begin, denied, silent)
+	}
 	if err != nil {
 		return err
 	}
@@ -99,6 +102,28 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request, req *oauth.Reque
 	}
 	redirect(w, to)
 	return nil
+}
+
+// deniedBy is the refusal of an account that may not sign in, of which another may; nil for any other error.
+func deniedBy(err error) *login.Refusal {
+	if refusal, ok := errors.AsType[*login.Refusal](err); ok && refusal.Reason == login.AccessDenied {
+		return refusal
+	}
+	return nil
+}
+
+// offerAnother answers a request whose session is of an account that may not use the
+// application. A person is told so on the page where they can sign in with another, or go
+// back; an application that wants nobody to be asked is told itself.
+func (s *server) offerAnother(w http.ResponseWriter, r *http.Request, req *oauth.Request, begin login.Request, denied *login.Refusal, silent bool) error {
+	if silent {
+		return s.Protocol.AccessDenied(req, denied.Err)
+	}
+	l, err := s.Logins.Begin(r.Context(), begin)
+	if err != nil {
+		return err
+	}
+	return s.showRefusal(w, r, l, denied, "")
 }
 
 func authorizationRequest(w http.ResponseWriter, r *http.Request) (url.Values, error) {

@@ -31,10 +31,14 @@ func (s *server) adopt(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/login/"+l.ID)
 		return err
 	}
-	if l, err = s.Logins.Adopt(r.Context(), l, s.session(r)); err != nil {
+	adopted, err := s.Logins.Adopt(r.Context(), l, s.session(r))
+	if denied := deniedBy(err); denied != nil {
+		return s.showRefusal(w, r, l, denied, "")
+	}
+	if err != nil {
 		return err
 	}
-	redirect(w, s.base+"/continue/"+l.ID)
+	redirect(w, s.base+"/continue/"+adopted.ID)
 	return nil
 }
 

@@ -103,7 +103,8 @@ func (s *server) beginForDevice(w http.ResponseWriter, r *http.Request, d *idp.D
 			return nil, err
 		}
 		if session != nil {
-			if l, err := s.Logins.Resume(r.Context(), begin, session, false); l != nil || err != nil {
+			l, err := s.Logins.Resume(r.Context(), begin, session, false)
+			if denied := deniedBy(err); l != nil || err != nil && denied == nil {
 				return l, err
 			}
 		}

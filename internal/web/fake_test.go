@@ -254,7 +254,8 @@ func (f *fakeBackend) EndSession(context.Context, url.Values) (*oauth.LogoutRequ
 	return &oauth.LogoutRequest{}, nil
 }
 
-func (f *fakeBackend) ConsentRequired(*oauth.Request) error { return nil }
+func (f *fakeBackend) ConsentRequired(*oauth.Request) error     { return nil }
+func (f *fakeBackend) AccessDenied(*oauth.Request, error) error { return nil }
 
 var testDevice = &idp.Device{
 	ID: "DEVICE1", ClientID: "app", UserCode: "BCDFGHJK", Scopes: []string{"openid"}, Match: 42, Choices: []int{17, 42, 93},

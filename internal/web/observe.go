@@ -94,15 +94,17 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 }
 
 // refusedBecause is what the operator must know of a client whose credentials,
-// code or token were refused, and its caller is not told. Other refusals have causes that
+// code or token were refused, or of an account that an access policy keeps out, and its caller is not told. Other refusals have causes that
 // repeat what was sent, and people send their secrets in the wrong field.
 func refusedBecause(err error) string {
 	const enough = 400
-	refused, ok := errors.AsType[*oauth.Error](err)
-	if !ok || refused.Err == nil || !slices.Contains([]string{"invalid_client", "invalid_grant", "invalid_token"}, refused.Code) {
-		return ""
+	why := ""
+	if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Err != nil && slices.Contains([]string{"invalid_client", "invalid_grant", "invalid_token", "access_denied"}, refused.Code) {
+		why = refused.Err.Error()
 	}
-	why := refused.Err.Error()
+	if denied := deniedBy(err); denied != nil && denied.Err != nil {
+		why = denied.Err.Error()
+	}
 	return why[:min(len(why), enough)]
 }
 

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/access"
 	"near-idp/internal/account"
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
@@ -52,7 +53,8 @@ type provider struct {
 	alice  *neartest.Wallet
 	pool   *pgxpool.Pool
 	server *httptest.Server
-	ahead  atomic.Int64 // how far the provider's clock is ahead
+	ahead  atomic.Int64                 // how far the provider's clock is ahead
+	access atomic.Pointer[access.Rules] // what the policy "members" of some clients is; nil: everybody
 	log    syncBuffer
 }
 
@@ -90,17 +92,34 @@ func newProvider(t *testing.T) *provider {
 	return p
 }
 
+func (p *provider) allowed(c *idp.Client, account string) error {
+	if rules := p.access.Load(); rules != nil {
+		return rules.Check(c.AccessPolicy, account)
+	}
+	return nil
+}
+
+// let makes "members" be these.
+func (p *provider) let(policy idp.AccessPolicy) {
+	rules, problems := access.New(nil, map[string]idp.AccessPolicy{"members": policy})
+	if len(problems) > 0 {
+		p.t.Fatal(problems)
+	}
+	p.access.Store(rules)
+}
+
 func (p *provider) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
 func (p *provider) wire(store *postgres.Store) http.Handler {
 	ctx, log := p.t.Context(), slog.New(slog.NewJSONHandler(&p.log, nil))
+	policies, _ := claims.New("id.example.com", nil, func(string) []string { return []string{} })
 	defaults := clients.Defaults{Alg: idp.ES256, Lifetimes: idp.DefaultLifetimes}
 	service := clients.Service{Store: store, Defaults: defaults}
 	for _, c := range []idp.Client{
-		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true,
+		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true, AccessPolicy: "members",
 			PostLogoutRedirectURIs: []string{afterLogout}, BackchannelLogoutURI: appOrigin + "/bcl"},
 		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
-		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true},
+		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true, AccessPolicy: "members"},
 		{ID: "cli", Name: "Command Line", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, DeviceMatchNumber: true},
 		{ID: "pushing", RedirectURIs: []string{"https://pushing.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone, RequirePushedAuthorizationRequests: true},
 		{ID: "lax", Name: "No PKCE", RedirectURIs: []string{"https://lax.example.com/cb"}, RequirePKCE: new(bool), FirstParty: true},
@@ -123,7 +142,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	must(p.t, err)
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: p.issuer, Clients: registry, Keys: ring, Store: store, Chain: askChain{chain}, Lifetimes: idp.DefaultLifetimes, DefaultAlg: idp.ES256,
-		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret, Profile: claims.Profile, Scopes: claims.Scopes(), ProfileClaims: claims.Names(), Now: p.now,
+		MatchRedirect: clients.MatchRedirect, CheckSecret: clients.CheckSecret, Profile: policies.Profile, ProfileClaims: policies.Names, Allowed: p.allowed, Scopes: claims.Scopes(), Now: p.now,
 	})
 	must(p.t, err)
 	logins := login.New(login.Options{
@@ -281,4 +300,14 @@ func (p *provider) wallet(account string) *neartest.Wallet {
 	w := neartest.NewWallet(account)
 	p.chain.AddKey(account, w.PublicKey(), neartest.FullAccess)
 	return w
+}
+
+// nothing is the rules of a configuration without any.
+func nothing(t *testing.T) *access.Rules {
+	t.Helper()
+	rules, problems := access.New(nil, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return rules
 }

@@ -63,6 +63,8 @@ var refusals = map[login.Reason]sentence{
 		"{account} does not exist on {network}. Switch the wallet to {network}, or choose an account there."},
 	login.WrongAccount: {http.StatusForbidden, "The application expects another account",
 		"The application asked for a certain account, and {account} is not it. Choose the account that you use there."},
+	login.AccessDenied: {http.StatusForbidden, "This account has no access",
+		"{account} may not sign in to this application. Use another account, or ask whoever runs the application for access."},
 	login.AccountTypeUnsupported: {http.StatusUnprocessableEntity, "This kind of account cannot sign in",
 		"{account} is of a kind that has no keys of its own to sign with. Choose another account."},
 	login.RPCUnavailable: {http.StatusServiceUnavailable, "The NEAR network is not answering",

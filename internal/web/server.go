@@ -46,6 +46,7 @@ type Protocol interface {
 	Authorize(ctx context.Context, form url.Values) (*oauth.Request, error)
 	Decide(r *oauth.Request, session *idp.Session) (oauth.Step, error)
 	ConsentRequired(r *oauth.Request) error
+	AccessDenied(r *oauth.Request, cause error) error
 	Again(ctx context.Context, l *idp.Login, prompt string) (*oauth.Request, error)
 	Claim(ctx context.Context, r *oauth.Request, loginID string) (string, error)
 	Push(ctx context.Context, r *http.Request) (*oauth.PushResponse, error)

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"sync/atomic"
+
+	"near-idp/internal/access"
+	"near-idp/internal/claims"
+	"near-idp/internal/config"
+	"near-idp/internal/idp"
+)
+
+// policies are the claim and access policies in force. They change all at once.
+type policies struct {
+	current atomic.Pointer[inForce]
+}
+
+type inForce struct {
+	claims *claims.Policies
+	access *access.Rules
+}
+
+// set puts those of a valid configuration in force. Requests that are under way end with either.
+func (p *policies) set(cfg *config.Config) {
+	claims, access := cfg.Policies()
+	p.current.Store(&inForce{claims, access})
+}
+
+// profile, claimNames and allowed are what the protocol asks.
+
+func (p *policies) profile(c *idp.Client, who idp.Identity, scopes []string, place string) map[string]any {
+	return p.current.Load().claims.Profile(c, who, scopes, place)
+}
+
+func (p *policies) claimNames() []string { return p.current.Load().claims.Names() }
+
+func (p *policies) allowed(c *idp.Client, account string) error {
+	return p.current.Load().access.Check(c.AccessPolicy, account)
+}

@@ -1,0 +1,105 @@
+package access_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"near-idp/internal/access"
+	"near-idp/internal/idp"
+)
+
+func rules(t *testing.T, groups map[string][]string, policies map[string]idp.AccessPolicy) *access.Rules {
+	t.Helper()
+	r, problems := access.New(groups, policies)
+	for _, problem := range problems {
+		t.Error(problem)
+	}
+	return r
+}
+
+// A glob is the accounts below one, never that one, nor whoever registered a name that looks alike.
+func TestGlobDoesNotMatchItsParentOrALookalike(t *testing.T) {
+	t.Parallel()
+	r := rules(t, nil, map[string]idp.AccessPolicy{"staff": {Allow: []string{"*.mydao.near"}}})
+	for account, in := range map[string]bool{
+		"alice.mydao.near": true, "a.b.mydao.near": true, "x-y_z.mydao.near": true,
+		"mydao.near": false, "evilmydao.near": false, "evil-mydao.near": false, "mydao.near.evil.near": false,
+		"alice.mydao.near.evil.near": false, "alice.mydao.testnet": false, "near": false, "": false, ".mydao.near": true, // no account; never gets here
+		strings.Repeat("a", 64): false,
+	} {
+		if err := r.Check("staff", account); (err == nil) != in {
+			t.Errorf("%q: %v", account, err)
+		}
+	}
+}
+
+func TestDenyWinsOverAllow(t *testing.T) {
+	t.Parallel()
+	implicit := strings.Repeat("0f", 32)
+	r := rules(t, map[string][]string{"ops": {"alice.near", "*.ops.near"}, "nobody": {}}, map[string]idp.AccessPolicy{
+		"open":    {},
+		"listed":  {Allow: []string{"alice.near", implicit}, Deny: []string{"alice.near"}},
+		"banned":  {Deny: []string{"mallory.near", "*.mallory.near"}},
+		"groups":  {Allow: []string{"group:ops"}, Deny: []string{"bob.ops.near"}},
+		"but-ops": {Deny: []string{"group:ops"}},
+		"empty":   {Allow: []string{"group:nobody"}},
+		"closed":  {Deny: []string{"*"}},
+		"all":     {Allow: []string{"*"}},
+	})
+	for _, c := range []struct {
+		policy, account string
+		in              bool
+	}{
+		{"", "anybody.near", true},
+		{"open", "anybody.near", true},
+		{"all", "anybody.near", true},
+		{"closed", "alice.near", false},
+		{"listed", "alice.near", false}, {"listed", implicit, true}, {"listed", "bob.near", false},
+		{"banned", "mallory.near", false}, {"banned", "x.mallory.near", false}, {"banned", "malloryx.near", true},
+		{"groups", "alice.near", true}, {"groups", "a.ops.near", true}, {"groups", "bob.ops.near", false}, {"groups", "ops.near", false},
+		{"but-ops", "alice.near", false}, {"but-ops", "bob.near", true},
+		{"empty", "alice.near", false},
+		{"gone", "alice.near", false},
+		{"Open", "alice.near", false},
+	} {
+		err := r.Check(c.policy, c.account)
+		if (err == nil) != c.in || err != nil && !errors.Is(err, idp.ErrDenied) {
+			t.Errorf("%s, %s: %v", c.policy, c.account, err)
+		}
+	}
+}
+
+func TestGroupsAreAListInOrderAndNeverNil(t *testing.T) {
+	t.Parallel()
+	r := rules(t, map[string][]string{"writers": {"alice.near"}, "admins": {"*.near", "bob.testnet"}, "all": {"*"}}, nil)
+	for account, want := range map[string][]string{
+		"alice.near": {"admins", "all", "writers"}, "bob.testnet": {"admins", "all"}, "near": {"all"},
+	} {
+		if got := r.Groups(account); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", account, got)
+		}
+	}
+	if got := rules(t, nil, nil).Groups("alice.near"); got == nil || len(got) > 0 {
+		t.Errorf("%#v", got)
+	}
+}
+
+func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
+	t.Parallel()
+	_, problems := access.New(map[string][]string{
+		"ok": {"Alice.near", "*.", "a*.near", "group:ok", "**", "*.*.near", "alice..near", "*near"}, "no good": {"alice.near"},
+	}, map[string]idp.AccessPolicy{"p": {Allow: []string{"alice.near", "group:none", ""}, Deny: []string{"al ice.near"}}})
+	var keys []string
+	for _, problem := range problems {
+		keys = append(keys, problem.Key)
+	}
+	want := []string{
+		"groups.no good", "groups.ok[0]", "groups.ok[1]", "groups.ok[2]", "groups.ok[3]", "groups.ok[4]", "groups.ok[5]", "groups.ok[6]", "groups.ok[7]",
+		"access_policies.p.allow[1]", "access_policies.p.allow[2]", "access_policies.p.deny[0]",
+	}
+	if !slices.Equal(keys, want) {
+		t.Errorf("%q", keys)
+	}
+}
