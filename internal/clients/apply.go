@@ -159,7 +159,7 @@ func (d Defaults) row(entry Entry, owner string) (row, error) {
 	if owner != idp.ManagedByConfig {
 		r.client.Source = ""
 	}
-	full, err := d.Validate(r.client)
+	full, err := d.validateNew(r.client)
 	if entry.Secret == "" && len(entry.Secrets) == 0 {
 		return r, err
 	}

@@ -10,7 +10,7 @@ import (
 // Check returns what Create would, without a secret, and changes nothing.
 func (s *Service) Check(ctx context.Context, c idp.Client, chosen idp.Secret) (idp.Client, error) {
 	c.ManagedBy = idp.ManagedByAPI
-	full, err := s.Defaults.Validate(c)
+	full, err := s.Defaults.validateNew(c)
 	if err != nil {
 		return idp.Client{}, err
 	}

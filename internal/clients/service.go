@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,16 @@ func (s *Service) Page(ctx context.Context, q idp.ClientQuery) (page []idp.Clien
 	return page, next, nil
 }
 
+// Export returns the clients that the API owns, ordered by id, as they are
+// stored: applied again, they change nothing.
+func (s *Service) Export(ctx context.Context) ([]idp.Client, error) {
+	list, err := s.Store.Clients(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("export clients: %w", err)
+	}
+	return slices.DeleteFunc(list, func(c idp.Client) bool { return c.ManagedBy != idp.ManagedByAPI }), nil
+}
+
 // complete shows an invalid row, which the registry ignores, as far as it can be read.
 func (s *Service) complete(c idp.Client) idp.Client {
 	c, _ = s.Defaults.Validate(c)
@@ -98,8 +109,8 @@ func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (
 	if c.ID == "" {
 		c.ID = rand.Text()
 	}
-	c.ManagedBy = idp.ManagedByAPI
-	full, err := s.Defaults.Validate(c)
+	c.ManagedBy, c.Source = idp.ManagedByAPI, ""
+	full, err := s.Defaults.validateNew(c)
 	if err != nil {
 		return idp.Client{}, "", err
 	}

@@ -106,6 +106,16 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	return c, invalid(errors.Join(problems...))
 }
 
+// validateNew is Validate for what somebody is about to store. Unlike a stored
+// client, which lives on, it names no algorithm that there is no key for.
+func (d Defaults) validateNew(c idp.Client) (idp.Client, error) {
+	full, err := d.Validate(c)
+	if alg := c.IDTokenSignedResponseAlg; alg != "" && d.Algs != nil && slices.Contains(knownAlgs, alg) && !slices.Contains(d.Algs, alg) {
+		err = invalid(errors.Join(err, fmt.Errorf("id_token_signed_response_alg %q is not one of signing.algs (%s)", alg, strings.Join(d.Algs, ", "))))
+	}
+	return full, err
+}
+
 // checkTogether checks the rules that concern more than one field.
 func checkTogether(c idp.Client) error {
 	var problems []error
