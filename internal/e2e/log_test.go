@@ -72,7 +72,7 @@ func TestLogHoldsNoSecretsAndOneLinePerRequest(t *testing.T) {
 		}
 	}
 	p.Stop()
-	log := p.Stderr.String()
+	log := p.Written.String()
 	for name, value := range found {
 		if strings.Contains(log, value) {
 			t.Errorf("the log holds the %s: %q", name, value)

@@ -238,7 +238,7 @@ func TestLogoutTokenIsNeverSentToLoopbackUnlessAllowed(t *testing.T) {
 			if test.allowed != "" {
 				outcome = "back-channel logout delivered"
 			}
-			eventually(t, outcome, 5*time.Second, func() bool { return strings.Contains(p.Stderr.String(), outcome) })
+			eventually(t, outcome, 5*time.Second, func() bool { return strings.Contains(p.Written.String(), outcome) })
 			if missed, heard := canary.state(); len(heard)+missed > 0 != (test.allowed != "") {
 				t.Errorf("the canary heard %d", len(heard)+missed)
 			}

@@ -32,7 +32,7 @@ func TestTerminationIsCleanAndQuick(t *testing.T) {
 	if _, err := http.Get(p.base + "/healthz"); err == nil {
 		t.Error("it still answers")
 	}
-	if !strings.Contains(p.Stderr.String(), "shutting down") || tokens["id_token"] == nil {
-		t.Error(p.Stderr.String())
+	if !strings.Contains(p.Written.String(), "shutting down") || tokens["id_token"] == nil {
+		t.Error(p.Written.String())
 	}
 }

@@ -106,7 +106,7 @@ func TestRenewedCertificateIsServedWithoutARestart(t *testing.T) {
 	waitFor(t, "the log of the broken certificate", func() bool {
 		p.tls.Break()
 		reread()
-		return strings.Contains(p.Stderr.String(), "the old one stays")
+		return strings.Contains(p.Written.String(), "the old one stays")
 	})
 	if got := p.serial(); got != 1 {
 		t.Errorf("after broken files: certificate %d", got)

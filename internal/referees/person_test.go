@@ -2,10 +2,13 @@ package referees
 
 import (
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,8 +41,8 @@ type page struct {
 	trail []string
 }
 
-// open goes to an address and follows every redirect. At the login page of the
-// provider it has the wallet sign.
+// open goes to an address and follows every redirect. At the pages of the
+// provider it has the wallet sign, and allows what the application wants.
 func (p *person) open(address string) *page {
 	p.Helper()
 	return p.follow(p.send(http.MethodGet, address, ""))
@@ -50,13 +53,19 @@ func (p *person) follow(at *page) *page {
 	p.Helper()
 	var trail []string
 	for range 30 {
-		trail = append(trail, at.Request.URL.String())
+		here := at.Request.URL.String()
+		trail = append(trail, here)
 		to, err := at.Location()
+		onward := refresh.FindStringSubmatch(at.body)
 		switch {
 		case err == nil:
 			at = p.send(http.MethodGet, to.String(), "")
-		case strings.HasPrefix(at.Request.URL.String(), p.site.issuer+"/login/"):
-			at = p.send(http.MethodGet, p.sign(at.Request.URL.String()), "")
+		case onward != nil:
+			at = p.send(http.MethodGet, html.UnescapeString(onward[1]), "")
+		case strings.HasPrefix(here, p.site.issuer+"/login/"):
+			at = p.send(http.MethodGet, p.sign(here), "")
+		case strings.HasPrefix(here, p.site.issuer+"/consent/"):
+			at = p.submit(here, url.Values{"decision": {"allow"}})
 		default:
 			at.trail = trail
 			return at
@@ -94,10 +103,18 @@ func (p *person) sign(login string) string {
 	return approved.To
 }
 
-// post submits a form and follows where it leads.
-func (p *person) post(address string, form url.Values) *page {
+// refresh is how a page leads on without a script.
+var refresh = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)"`)
+
+// submit sends a form and returns the answer.
+func (p *person) submit(address string, form url.Values) *page {
 	p.Helper()
-	return p.follow(p.send(http.MethodPost, address, form.Encode(), "Content-Type", "application/x-www-form-urlencoded"))
+	return p.send(http.MethodPost, address, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// signed reports whether the wallet had to sign on the way to a page.
+func (p *person) signed(at *page) bool {
+	return slices.ContainsFunc(at.trail, func(address string) bool { return strings.HasPrefix(address, p.site.issuer+"/login/") })
 }
 
 // send sends one request and follows nothing; header holds names and values in turn.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -15,20 +14,21 @@ import (
 
 // A Process is a running program, which ends with its test.
 type Process struct {
-	t      testing.TB
-	ready  func() error
-	Cmd    *exec.Cmd
-	Stderr Buffer // what it has written there
-	Done   chan struct{}
-	Err    error // how it ended; read after Done
+	t       testing.TB
+	ready   func() error
+	Cmd     *exec.Cmd
+	Written Buffer // its output and its errors
+	Done    chan struct{}
+	Err     error // how it ended; read after Done
 }
 
 // Start starts a program and waits until it is ready. It gets SIGTERM when the
-// test ends, and what it wrote last is logged if the test failed.
+// test ends (its process group, if it has one), and what it wrote last is logged
+// if the test failed.
 func Start(t testing.TB, cmd *exec.Cmd, limit time.Duration, ready func() error) *Process {
 	t.Helper()
 	p := &Process{t: t, ready: ready, Cmd: cmd, Done: make(chan struct{})}
-	cmd.Stderr = &p.Stderr
+	cmd.Stdout, cmd.Stderr = &p.Written, &p.Written
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +48,8 @@ func Serve(t testing.TB, cmd *exec.Cmd, ready func() error) *Process {
 			return
 		}
 		p.Stop()
-		if strings.Contains(p.Stderr.String(), "panic") {
-			t.Errorf("a panic:\n%s", p.Stderr.String())
+		if strings.Contains(p.Written.String(), "panic") {
+			t.Errorf("a panic:\n%s", p.Written.String())
 		}
 	})
 	return p
@@ -81,11 +81,11 @@ func (p *Process) Await(limit time.Duration) {
 		}
 		select {
 		case <-p.Done:
-			p.t.Fatalf("%s ended: %v\n%s", p.Cmd.Path, p.Err, p.Stderr.String())
+			p.t.Fatalf("%s ended: %v\n%s", p.Cmd.Path, p.Err, p.Written.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%s is not ready after %v: %v\n%s", p.Cmd.Path, limit, err, p.Stderr.String())
+			p.t.Fatalf("%s is not ready after %v: %v\n%s", p.Cmd.Path, limit, err, p.Written.String())
 		}
 	}
 }
@@ -101,10 +101,10 @@ func (p *Process) Stop() {
 	select {
 	case <-p.Done:
 		if p.Err != nil {
-			p.t.Errorf("after SIGTERM: %v\n%s", p.Err, p.Stderr.String())
+			p.t.Errorf("after SIGTERM: %v\n%s", p.Err, p.Written.String())
 		}
 	case <-time.After(limit):
-		p.t.Errorf("still running %v after SIGTERM\n%s", limit, p.Stderr.String())
+		p.t.Errorf("still running %v after SIGTERM\n%s", limit, p.Written.String())
 	}
 }
 
@@ -119,18 +119,22 @@ func (p *Process) ended() bool {
 
 // end ends the process by force if it must.
 func (p *Process) end() {
-	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if p.ended() {
 			break
 		}
-		_ = p.Cmd.Process.Signal(signal) // it may have ended since
+		to := p.Cmd.Process.Pid
+		if p.Cmd.SysProcAttr != nil && p.Cmd.SysProcAttr.Setpgid {
+			to = -to
+		}
+		_ = syscall.Kill(to, signal) // it may have ended since
 		select {
 		case <-p.Done:
-		case <-time.After(5 * time.Second):
+		case <-time.After(10 * time.Second):
 		}
 	}
 	if p.t.Failed() {
-		p.t.Logf("log of %s:\n%s", p.Cmd.Path, Tail(p.Stderr.String(), 20))
+		p.t.Logf("log of %s:\n%s", p.Cmd.Path, Tail(p.Written.String(), 20))
 	}
 }
 
