@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // Their short names here.
-var freePort, eventually, tail = trial.FreePort, trial.Eventually, trial.Tail
+var freePort, eventually = trial.FreePort, trial.Eventually
 
 // The relying parties that every site knows. The secret is the same for all
 // that have one.

@@ -29,7 +29,8 @@ type library struct {
 // An app is a relying party that runs such a script.
 type app struct {
 	*library
-	base string
+	policy string // its client and the claim policy of that
+	base   string
 }
 
 func TestNodeLibraries(t *testing.T) {
@@ -51,22 +52,25 @@ func TestNodeLibraries(t *testing.T) {
 // judge signs every kind of account in.
 func (l library) judge(r *referee) {
 	r.version = r.packageVersion(l.name)
-	apps := map[bool]app{}
+	apps := map[string]app{}
 	var clients strings.Builder
-	for _, email := range []bool{true, false} {
-		a := app{&l, fmt.Sprintf("http://127.0.0.1:%d", trial.FreePort(r))}
-		apps[email] = a
-		fmt.Fprintf(&clients, `  - {client_id: email-%t, secret: "${CLIENT_SECRET}", first_party: true, require_pkce: %t, redirect_uris: [%q], post_logout_redirect_uris: [%q]}`+"\n",
-			email, !a.noPKCE, a.base+a.callback, a.base+"/me")
+	for _, policy := range []string{"email", "default"} {
+		a := app{&l, policy, fmt.Sprintf("http://127.0.0.1:%d", trial.FreePort(r))}
+		apps[policy] = a
+		fmt.Fprintf(&clients, `  - {client_id: %[1]s, claim_policy: %[1]s, secret: "${CLIENT_SECRET}", first_party: true, require_pkce: %t, redirect_uris: [%q], post_logout_redirect_uris: [%q]}`+"\n",
+			policy, !a.noPKCE, a.base+a.callback, a.base+"/me")
 	}
 	s := newSite(r, "clients:\n"+clients.String())
 	s.publishKeys()
-	for email, a := range apps {
-		a.start(r, s, fmt.Sprintf("email-%t", email))
+	for _, a := range apps {
+		a.start(r, s)
 	}
 	for _, k := range kinds {
 		r.try(k, func(t *testing.T) {
-			a := apps[k != noEmail]
+			a := apps["email"]
+			if k == noEmail {
+				a = apps["default"]
+			}
 			a.signIn(s.person(t, k))
 			if k == rotation {
 				s.useKeys()
@@ -79,11 +83,11 @@ func (l library) judge(r *referee) {
 	}
 }
 
-func (a app) start(r *referee, s *site, clientID string) {
+func (a app) start(r *referee, s *site) {
 	r.Helper()
 	input, err := json.Marshal(map[string]string{
-		"issuer": s.issuer, "base": a.base, "redirect_uri": a.base + a.callback, "client_id": clientID, "client_secret": clientSecret,
-		"scope": "openid profile offline_access",
+		"issuer": s.issuer, "base": a.base, "redirect_uri": a.base + a.callback, "client_id": a.policy, "client_secret": clientSecret,
+		"scope": "openid profile email groups offline_access",
 	})
 	if err != nil {
 		r.Fatal(err)
@@ -131,9 +135,17 @@ func (a app) knows(p *person, at *page) {
 	if err := json.Unmarshal([]byte(at.body), &claims); err != nil || at.Request.URL.String() != a.base+"/me" {
 		p.Fatalf("%s: %s %s", at.Request.URL, at.Status, at.body)
 	}
-	want := map[string]any{"sub": p.wallet.AccountID, "name": p.wallet.AccountID}
+	want := map[string]any{"sub": p.wallet.AccountID, "name": p.wallet.AccountID, "groups": p.groups()}
+	switch {
+	case a.policy == "email":
+		want["email"] = address(p.wallet.AccountID)
+	case a.noEmail != "":
+		want["email"] = p.wallet.AccountID + a.noEmail
+	default:
+		want["email"] = nil
+	}
 	for name, value := range want {
-		if claims[name] != value {
+		if fmt.Sprint(claims[name]) != fmt.Sprint(value) {
 			p.Errorf("%s is %v, want %v", name, claims[name], value)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 type person struct {
 	*testing.T
 	site   *site
+	kind   kind
 	wallet *neartest.Wallet
 	http   *http.Client
 }
@@ -29,10 +30,13 @@ func (s *site) person(t *testing.T, k kind) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &person{t, s, s.wallets[k], &http.Client{Jar: jar, Transport: s.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &person{t, s, k, s.wallets[k], &http.Client{Jar: jar, Transport: s.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
 }
+
+// groups are those that applications are told.
+func (p *person) groups() []string { return memberships[p.kind] }
 
 // A page is what the browser shows in the end, with the addresses it came by.
 type page struct {

@@ -63,19 +63,47 @@ func serve(t testing.TB, scheme, listen string, client *http.Client, more string
 	rpc := httptest.NewServer(chain)
 	t.Cleanup(rpc.Close)
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%d"%s}
+listen: {public: "127.0.0.1:%d", admin: "off"%s}
 database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: testnet, rpc: [%q]}
 telemetry: {log: {level: debug}}
 rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
-%s`, s.issuer, port, listen, pgtest.DSN(t), rpc.URL, more)
+%s%s`, s.issuer, port, listen, pgtest.DSN(t), rpc.URL, s.groups(), more)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.Process = trial.Serve(t, s.command(context.Background(), "serve"), trial.Answers(client, s.issuer+"/readyz"))
 	return s
 }
+
+// memberships are the groups of each kind of account: alice administers everything,
+// and bob belongs to nothing.
+var memberships = map[kind][]string{
+	ordinary:   {"grafana-admin", "keycloak-admin", "kubernetes-admin", "staff"},
+	implicit:   {"staff"},
+	punctuated: {"staff"},
+	noEmail:    {},
+	rotation:   {"staff"},
+}
+
+// groups is memberships in the configuration.
+func (s *site) groups() string {
+	members := map[string][]string{}
+	for k, groups := range memberships {
+		for _, group := range groups {
+			members[group] = append(members[group], s.wallets[k].AccountID)
+		}
+	}
+	text := "groups:\n"
+	for group, accounts := range members {
+		text += fmt.Sprintf("  %s: [%s]\n", group, strings.Join(accounts, ", "))
+	}
+	return text
+}
+
+// address is what clients whose claim policy is email learn of an account.
+func address(account string) string { return account + "@users.127.0.0.1.invalid" }
 
 // command is idp with the site's configuration.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
