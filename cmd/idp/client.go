@@ -144,50 +144,63 @@ type clientOutput struct {
 	DiscoveryURL string `json:"discovery_url,omitempty"`
 }
 
-// printClient shows one client, and its secret if that is not empty.
-func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) error {
+// output is c as it is shown, with its secret if that is not empty.
+func (r *registry) output(c idp.Client, secret idp.Secret) clientOutput {
 	full := clientOutput{c, string(secret), r.issuer, ""}
 	if r.issuer != "" {
 		full.DiscoveryURL = r.issuer + "/.well-known/openid-configuration"
 	}
-	return out.print(full, func(w io.Writer) {
-		row := func(key, value string) {
-			if value != "" {
-				fmt.Fprintf(w, "%s\t%s\n", key, value)
-			}
+	return full
+}
+
+// printClient shows one client, and its secret if that is not empty.
+func (r *registry) printClient(out format, c idp.Client, secret idp.Secret) error {
+	full := r.output(c, secret)
+	return out.print(full, full.table)
+}
+
+// table writes the client for people.
+func (c clientOutput) table(w io.Writer) {
+	row := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", key, value)
 		}
-		row("client_id", shown(c.ID))
-		if secret != "" {
-			row("client_secret", string(secret)+"  (shown this once)")
-		}
-		row("issuer", r.issuer)
-		row("discovery", full.DiscoveryURL)
-		row("name", shown(c.Name))
-		row("type", kind(&c))
-		for _, uri := range c.RedirectURIs {
-			row("redirect_uri", shown(uri))
-		}
-		for _, uri := range c.PostLogoutRedirectURIs {
-			row("post-logout redirect_uri", shown(uri))
-		}
-		row("back-channel logout", shown(c.BackchannelLogoutURI))
-		row("grant types", shown(strings.Join(c.GrantTypes, " ")))
-		row("scope", shown(c.Scope))
-		row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
-		row("jwks_uri", c.JWKSURI)
-		if c.RequirePushedAuthorizationRequests {
-			row("requests", "pushed ones alone")
-		}
-		row("signing alg", c.IDTokenSignedResponseAlg)
-		row("pkce", map[bool]string{true: "required", false: "NOT required"}[c.MustUsePKCE()])
-		row("profile", c.Profile)
-		row("dpop", map[bool]string{true: "required"}[c.DPoPBoundAccessTokens])
-		row("first party", map[bool]string{true: "yes", false: "no"}[c.FirstParty])
-		l := c.Lifetimes
-		row("lifetimes", fmt.Sprintf("code %s, access token %s, ID token %s, refresh token %s idle, %s at most",
-			l.Code, l.AccessToken, l.IDToken, l.RefreshIdle, l.RefreshAbsolute))
-		row("managed by", c.ManagedBy)
-	})
+	}
+	row("client_id", shown(c.ID))
+	if c.Secret != "" {
+		row("client_secret", c.Secret+"  (shown this once)")
+	}
+	row("issuer", c.Issuer)
+	row("discovery", c.DiscoveryURL)
+	row("name", shown(c.Name))
+	row("url", shown(c.ClientURI))
+	row("preset", shown(c.Preset))
+	row("type", kind(&c.Client))
+	for _, uri := range c.RedirectURIs {
+		row("redirect_uri", shown(uri))
+	}
+	for _, uri := range c.PostLogoutRedirectURIs {
+		row("post-logout redirect_uri", shown(uri))
+	}
+	row("back-channel logout", shown(c.BackchannelLogoutURI))
+	row("grant types", shown(strings.Join(c.GrantTypes, " ")))
+	row("scope", shown(c.Scope))
+	row("auth method", cmp.Or(c.TokenEndpointAuthMethod, "client_secret_basic or client_secret_post"))
+	row("jwks_uri", c.JWKSURI)
+	if c.RequirePushedAuthorizationRequests {
+		row("requests", "pushed ones alone")
+	}
+	row("claim policy", shown(c.ClaimPolicy))
+	row("access policy", shown(c.AccessPolicy))
+	row("signing alg", c.IDTokenSignedResponseAlg)
+	row("pkce", map[bool]string{true: "required", false: "NOT required"}[c.MustUsePKCE()])
+	row("profile", c.Profile)
+	row("dpop", map[bool]string{true: "required"}[c.DPoPBoundAccessTokens])
+	row("first party", map[bool]string{true: "yes", false: "no"}[c.FirstParty])
+	l := c.Lifetimes
+	row("lifetimes", fmt.Sprintf("code %s, access token %s, ID token %s, refresh token %s idle, %s at most",
+		l.Code, l.AccessToken, l.IDToken, l.RefreshIdle, l.RefreshAbsolute))
+	row("managed by", c.ManagedBy)
 }
 
 // kind says in a word or two what sort of client it is.

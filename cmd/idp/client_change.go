@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,6 +26,8 @@ type metadataFlags struct {
 	scope        *string
 	alg          *string
 	firstParty   *bool
+	claimPolicy  *string
+	accessPolicy *string
 	noPKCE       *bool
 	device       *bool
 	matchNumber  *bool
@@ -41,6 +44,8 @@ func (o *options) metadataFlags() *metadataFlags {
 	m.scope = o.String("scope", "", "`SCOPES` that it may be granted, separated by spaces (default \"openid profile email groups offline_access\")")
 	m.alg = o.String("alg", "", "`ALG` that signs its ID tokens: RS256, ES256, EdDSA or PS256 (default: signing.default_alg)")
 	m.firstParty = o.Bool("first-party", false, "an application of your own")
+	m.claimPolicy = o.String("claim-policy", "", "`POLICY` that says what it learns about people, one of claim_policies or a built-in one")
+	m.accessPolicy = o.String("access-policy", "", "`POLICY` that says who may sign in to it, one of access_policies (default: everybody)")
 	m.device = o.Bool("device", false, "it may sign people in on devices without a browser, by a code that it shows (RFC 8628)")
 	m.matchNumber = o.Bool("match-number", false, "its devices show the number of idp_match_number, which people must then pick; implies --device")
 	m.noPKCE = o.Bool("danger-no-require-pkce", false, "accept requests without PKCE, for software that has none: a stolen code can then be used by whoever injects it")
@@ -83,6 +88,10 @@ func (m *metadataFlags) apply(c *idp.Client) {
 			c.IDTokenSignedResponseAlg = *m.alg
 		case "first-party":
 			c.FirstParty = *m.firstParty
+		case "claim-policy":
+			c.ClaimPolicy = *m.claimPolicy
+		case "access-policy":
+			c.AccessPolicy = *m.accessPolicy
 		case "danger-no-require-pkce":
 			required := !*m.noPKCE
 			c.RequirePKCE = &required
@@ -118,9 +127,12 @@ func runClientCreate(ctx context.Context, args []string) error {
 	o := newOptions("client create", "[NAME]", `
 Registers an application and prints what to paste into it: the issuer, the
 client_id and the secret. The secret is stored as a hash and shown this once.
-Without --id the id is made from the name.
+Without --id the id is made from the name. With --preset it is registered as that
+software needs it, and the output is what its own configuration needs; other flags
+win over the preset.
 
 Examples:
+  idp client create ops --preset grafana --url https://grafana.example.com
   idp client create Grafana --redirect-uri https://grafana.example.com/login/generic_oauth
   idp client create "My App" --id app --public --redirect-uri https://app.example.com/callback
   idp client create "My CLI" --public --device
@@ -129,7 +141,7 @@ Examples:
   idp client create Wiki --redirect-uri https://wiki.example.com/cb --secret-file /run/secrets/wiki
   idp client create Report --grant-type client_credentials --scope files.read
   idp client create Demo --dev --redirect-uri http://localhost:3000/callback -o json`)
-	m := o.metadataFlags()
+	m, pre := o.metadataFlags(), o.presetFlags()
 	id := o.String("id", "", "`ID` that it has in the protocol, the client_id (default: made from the name)")
 	public := o.Bool("public", false, "it cannot keep a secret: a single-page, mobile or desktop application")
 	secretFile := o.String("secret-file", "", "use the secret in this `FILE` (- for standard input) instead of a new one")
@@ -147,8 +159,11 @@ Examples:
 			return usage(o.Name(), "the name is given twice: %q and --name", plain[0])
 		}
 	}
+	if err := pre.find(); err != nil {
+		return err
+	}
 	if c.ID == "" {
-		if c.ID = slug(c.Name + *m.name); c.ID == "" {
+		if c.ID = cmp.Or(slug(c.Name+*m.name), *pre.name); c.ID == "" {
 			return usage(o.Name(), "give a name with letters or digits, or --id")
 		}
 	}
@@ -173,6 +188,9 @@ Examples:
 		return err
 	}
 	m.apply(&c)
+	if err := errors.Join(pre.apply(&c), pre.try(r, c)); err != nil {
+		return err
+	}
 	full, secret, err := r.Create(ctx, c, chosen)
 	if err != nil {
 		return err
@@ -180,7 +198,7 @@ Examples:
 	if chosen != "" {
 		secret = "" // its owner has it
 	}
-	return r.printClient(*out, full, secret)
+	return pre.print(r, *out, full, secret)
 }
 
 func runClientUpdate(ctx context.Context, args []string) error {
@@ -201,7 +219,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "danger-no-require-pkce", "device", "match-number"}
+	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "claim-policy", "access-policy", "danger-no-require-pkce", "device", "match-number"}
 	if !slices.ContainsFunc(append(flags, keyFlagNames()...), o.given) {
 		return usage(o.Name(), "say what to change")
 	}

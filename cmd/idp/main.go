@@ -43,6 +43,7 @@ func commands() []command {
 		{"client list", "list the registered applications", runClientList},
 		{"client get", "show one application", runClientGet},
 		{"client update", "change an application", runClientUpdate},
+		{"client snippet", "print what to paste into an application", runClientSnippet},
 		{"client delete", "remove an application and its secrets", runClientDelete},
 		{"client disable", "let nobody sign in to an application", runClientDisable},
 		{"client enable", "let people sign in to an application again", runClientEnable},

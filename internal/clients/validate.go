@@ -67,6 +67,12 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	refuse("client_id", c.ID, checkID(c.ID))
 	c.Name = strings.TrimSpace(c.Name)
 	refuse("client_name", c.Name, checkName(c.Name))
+	if c.ClientURI != "" {
+		refuse("client_uri", shorten(c.ClientURI), checkRedirectURI(c.ClientURI, false)) // pages link to it
+	}
+	if c.Preset != "" && !presetSyntax.MatchString(c.Preset) {
+		refuse("preset", shorten(c.Preset), errors.New("is no name of a preset: use 1 to 32 of a-z 0-9 -"))
+	}
 	if c.TokenEndpointAuthMethod != "" {
 		known("token_endpoint_auth_method", []string{c.TokenEndpointAuthMethod}, knownAuth)
 	}
@@ -165,9 +171,11 @@ func (d Defaults) withoutGone(c idp.Client) string {
 	return strings.Join(left, " ")
 }
 
-// The forms of a client_id.
+// The forms of a client_id, and of a preset.
 var (
 	idSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+	// presetSyntax lets names through that only another version knows.
+	presetSyntax = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	// subAccount is the syntax of a NEAR account id below another account.
 	subAccount = regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)*(\.[a-z0-9]+([-_][a-z0-9]+)*)+$`)
 	// implicit is the syntax of the accounts that exist without being created:

@@ -94,6 +94,9 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`post_logout_redirect_uris "com.example:/x" has the private-use`: func(c *idp.Client) {
 			c.PostLogoutRedirectURIs = []string{"com.example:/x"}
 		},
+		`client_uri "javascript:alert(1)" has the scheme`:        func(c *idp.Client) { c.ClientURI = "javascript:alert(1)" },
+		`client_uri "/wiki" is relative`:                         func(c *idp.Client) { c.ClientURI = "/wiki" },
+		`preset "<b>" is no name of a preset`:                    func(c *idp.Client) { c.Preset = "<b>" },
 		`backchannel_logout_uri "http://10.0.0.1/x" is http`:     func(c *idp.Client) { c.BackchannelLogoutURI = "http://10.0.0.1/x" },
 		`backchannel_logout_uri "file:///etc/passwd" has`:        func(c *idp.Client) { c.BackchannelLogoutURI = "file:///etc/passwd" },
 		`backchannel_logout_uri "https://x.com/#a" has a frag`:   func(c *idp.Client) { c.BackchannelLogoutURI = "https://x.com/#a" },

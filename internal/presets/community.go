@@ -37,25 +37,12 @@ func nextcloudSnippet(x Context) ([]Block, error) {
 		flag("mapping-email", "email"),
 		flag("mapping-groups", "groups"),
 		flag("group-provisioning", "1"),
-		when(x.AdminGroup != "", flag("group-whitelist-regex", "/^"+regexLiteral(x.AdminGroup)+"$/")),
 		flag("send-id-token-hint", "1"),
 	)
 	return []Block{{
 		Place: "a shell, in the directory of Nextcloud", Format: "sh", Text: text,
 		Note: "If the app is installed already, the first command says so and changes nothing. The name " + name + " is part of the address that is told of sign-outs: keep it.",
 	}}, nil
-}
-
-// regexLiteral writes text so that a regular expression between slashes matches it alone.
-func regexLiteral(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if strings.ContainsRune(`.+*?()|[]{}^$/#-`, r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 var synapse = Preset{

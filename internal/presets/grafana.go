@@ -39,7 +39,7 @@ func grafanaSnippet(x Context) ([]Block, error) {
 		// The second half keeps logins working where the claim policy gives no email.
 		{"email_attribute_path", "email || preferred_username"},
 		{"groups_attribute_path", "groups"},
-		{"role_attribute_path", "contains(groups[*], " + jmesString(x.AdminGroup) + ") && 'Admin' || 'Viewer'"},
+		{"role_attribute_path", "contains(groups[*], '" + x.AdminGroup + "') && 'Admin' || 'Viewer'"},
 	}...)
 	if to := x.logoutURL(); to != "" {
 		keys = append(keys, [2]string{"signout_redirect_url", to})

@@ -25,7 +25,6 @@ import (
 const (
 	hostileSecret   = `$(touch${IFS}pwned);` + "`id`" + `'"\#{1}<<END$HOME:&*!|>@[]{}%`
 	hostileProvider = "Evil\"'`\n[server]\n$(id) ${HOME} %(client_secret)s <b>: #{x} \u202enepO"
-	hostileGroup    = `it's "the" $admins; #1, {{x}}: &a *b`
 	hostileRedirect = "https://app.example.com/cb?x='$(touch*pwned);&y=$HOME,#"
 )
 
@@ -51,7 +50,7 @@ func TestHostileValuesAreInertInEverySnippet(t *testing.T) {
 				c.RedirectURIs[0] = hostileRedirect
 			}
 			s, err := p.Snippet(presets.Context{
-				Issuer: "https://id.example.com", Client: c, Secret: idp.Secret(secret), Provider: hostileProvider, AdminGroup: hostileGroup,
+				Issuer: "https://id.example.com", Client: c, Secret: idp.Secret(secret), Provider: hostileProvider,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -59,7 +58,7 @@ func TestHostileValuesAreInertInEverySnippet(t *testing.T) {
 			for _, block := range s.Blocks {
 				values := values(t, block)
 				// Where there is a trace of a value, all of it must be read back as one.
-				for trace, value := range map[string]string{"IFS": secret, "Evil": shownProvider, "admins; #1": hostileGroup, "*pwned": hostileRedirect} {
+				for trace, value := range map[string]string{"IFS": secret, "Evil": shownProvider, "*pwned": hostileRedirect} {
 					if strings.Contains(block.Text, trace) && !holds(values, value) {
 						t.Errorf("%s: %q is not read back:\n%s\n%q", block.Place, value, block.Text, values)
 					}
@@ -75,10 +74,7 @@ func TestHostileValuesAreInertInEverySnippet(t *testing.T) {
 func holds(values []string, want string) bool {
 	return slices.ContainsFunc(values, func(value string) bool {
 		_, after, _ := strings.Cut(value, "=")
-		return value == want || after == want || strings.Contains(value, "near:"+want) ||
-			// Groups are parts of expressions, policies and patterns.
-			want == hostileGroup && (strings.Contains(value, `'it\'s "the" $admins; #1, {{x}}: &a *b'`) ||
-				strings.Contains(value, `"it's ""the"" $admins; #1, {{x}}: &a *b"`) || strings.HasPrefix(after, "/^it's"))
+		return value == want || after == want
 	})
 }
 
@@ -101,9 +97,9 @@ func values(t *testing.T, block presets.Block) []string {
 	case "text":
 		var all []string
 		for line := range strings.Lines(block.Text) {
-			all = append(all, strings.TrimSuffix(line[min(25, len(line)):], "\n"), line)
+			all = append(all, strings.TrimSuffix(line[min(25, len(line)):], "\n"))
 		}
-		return append(all, hostileGroup) // within sentences
+		return all
 	}
 	t.Fatalf("%s has the format %q, which nothing reads", block.Place, block.Format)
 	return nil
@@ -255,15 +251,31 @@ func TestWhatAnIniFileCannotHoldIsAnError(t *testing.T) {
 	}
 }
 
-// K03: a group that would end a string of JMESPath, or that nobody can see, is refused.
-func TestGroupsThatCannotBeShownAreRefused(t *testing.T) {
+// K03: a group that would end a string of JMESPath or a field of a policy is refused.
+func TestGroupsThatMeanSomethingElsewhereAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, p := range presets.List() {
 		_, c := register(t, p.Name)
-		for _, group := range []string{`a\`, "a\nb", "a\u202eb", strings.Repeat("a", 300)} {
-			if _, err := p.Snippet(presets.Context{Issuer: "https://id.example.com", Client: c, AdminGroup: group}); err == nil || !strings.Contains(err.Error(), "the group") {
+		for _, group := range []string{`a\`, "it's", "a, role:admin", "a\nb", "a\u202eb", "a b", "#a", strings.Repeat("a", 101)} {
+			_, err := p.Snippet(presets.Context{Issuer: "https://id.example.com", Client: c, AdminGroup: group})
+			if err == nil || !strings.Contains(err.Error(), "no name for a group") {
 				t.Errorf("%s, group %q: %v", p.Name, group, err)
 			}
+		}
+	}
+}
+
+// Members of the group that was named become administrators, and nobody else does.
+func TestTheGroupThatIsNamedTakesThePlaceOfThePresets(t *testing.T) {
+	t.Parallel()
+	for _, p := range presets.List() {
+		_, c := register(t, p.Name)
+		s, err := p.Snippet(presets.Context{Issuer: "https://id.example.com", Client: c, AdminGroup: "our/ops@x"})
+		if err != nil {
+			t.Error(err)
+		}
+		if p.AdminGroup != "" && (strings.Contains(s.String(), p.AdminGroup) || !strings.Contains(s.String(), "our/ops@x")) {
+			t.Errorf("%s:\n%s", p.Name, s)
 		}
 	}
 }

@@ -55,8 +55,8 @@ func argoCDSnippet(x Context) ([]Block, error) {
 		},
 		{
 			Place: "the ConfigMap argocd-rbac-cm", Format: "yaml",
-			Text: configMap("argocd-rbac-cm", lines("scopes: '[groups]'", "policy.default: role:readonly", "policy.csv: |", "  g, "+csv(x.AdminGroup)+", role:admin")),
-			Note: "Members of the group " + x.AdminGroup + " become administrators, everybody else who may sign in a reader.",
+			Text: configMap("argocd-rbac-cm", lines("scopes: '[groups]'", `policy.default: ""`, "policy.csv: |", "  g, "+x.AdminGroup+", role:admin")),
+			Note: "Members of the group " + x.AdminGroup + " become administrators. Everybody else sees nothing, until a policy says more.",
 		},
 	}, nil
 }

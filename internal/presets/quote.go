@@ -101,14 +101,3 @@ func ini(what, text string) (string, error) {
 	}
 	return text, nil
 }
-
-// csv writes text as a field of a casbin policy.
-func csv(text string) string {
-	if plainWord.MatchString(text) {
-		return text
-	}
-	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-}
-
-// jmesString writes text as a raw string of JMESPath.
-func jmesString(text string) string { return "'" + strings.ReplaceAll(text, "'", `\'`) + "'" }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,7 +35,13 @@ type Snippet struct {
 	Preset string  `json:"preset"`
 	Title  string  `json:"title"`
 	Blocks []Block `json:"blocks"`
+	// Note concerns all of it; it may be empty.
+	Note string `json:"note,omitempty"`
 }
+
+// openToAll warns of clients without an access policy: software that makes an account
+// for whoever signs in does so for everybody who has a wallet.
+const openToAll = "Whoever has a NEAR account can sign in there, until the client has an access policy (access_policies in the configuration)."
 
 // A Block is pasted into one place.
 type Block struct {
@@ -43,6 +50,10 @@ type Block struct {
 	Text   string `json:"text"`   // ends with a line feed
 	Note   string `json:"note,omitempty"`
 }
+
+// groupSyntax is that of the groups of the configuration. None of its characters ends a
+// string in JMESPath or a field in a policy.
+var groupSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}$`)
 
 // Snippet returns what to paste into the relying party that x.Client is the
 // registration of. Errors say what about the client does not fit.
@@ -70,14 +81,18 @@ func (p *Preset) Snippet(x Context) (Snippet, error) {
 	}
 	x.Provider = label(cmp.Or(x.Provider, "NEAR"))
 	x.AdminGroup = cmp.Or(x.AdminGroup, p.AdminGroup)
-	if strings.ContainsFunc(x.AdminGroup, func(r rune) bool { return !unicode.IsPrint(r) || r == '\\' }) || len(x.AdminGroup) > 200 {
-		return fail(fmt.Errorf("the group %q is too long, or has characters that cannot be shown: choose another", shorten(x.AdminGroup)))
+	if x.AdminGroup != "" && !groupSyntax.MatchString(x.AdminGroup) {
+		return fail(fmt.Errorf("%q is no name for a group: use 1 to 100 of A-Z a-z 0-9 . _ : / @ + -, the first a letter or digit", shorten(x.AdminGroup)))
 	}
 	blocks, err := p.snippet(x)
 	if err != nil {
 		return fail(err)
 	}
-	return Snippet{p.Name, p.Title, blocks}, nil
+	full := Snippet{p.Name, p.Title, blocks, ""}
+	if c.AccessPolicy == "" && slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
+		full.Note = openToAll
+	}
+	return full, nil
 }
 
 // String is the snippet as a terminal shows it.
@@ -92,6 +107,9 @@ func (s Snippet) String() string {
 			b.WriteString(block.Note + "\n")
 		}
 		b.WriteString("\n" + block.Text)
+	}
+	if s.Note != "" {
+		b.WriteString("\nNote: " + s.Note + "\n")
 	}
 	return b.String()
 }

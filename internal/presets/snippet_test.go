@@ -96,6 +96,24 @@ func TestSnippetsFollowTheRegistration(t *testing.T) {
 	}
 }
 
+// Software that makes an account for whoever signs in must not do so unnoticed.
+func TestClientsThatAreOpenToAllAreToldSo(t *testing.T) {
+	t.Parallel()
+	for _, p := range presets.List() {
+		_, c := register(t, p.Name)
+		for _, policy := range []string{"", "staff"} {
+			c.AccessPolicy = policy
+			s, err := p.Snippet(presets.Context{Issuer: "https://id.example.com", Client: c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := strings.Contains(s.String(), "Whoever has a NEAR account can sign in"); told != (policy == "" && p.Name != "m2m") {
+				t.Errorf("%s with the access policy %q: told %v", p.Name, policy, told)
+			}
+		}
+	}
+}
+
 // A client that was registered by hand gets its snippet too, as far as it fits.
 func TestClientsThatDoNotFitAreErrors(t *testing.T) {
 	t.Parallel()
