@@ -86,9 +86,10 @@ var discourse = Preset{
 	Name: "discourse", Title: "Discourse", Summary: "forum, by its OpenID Connect plugin; sign-out",
 	NeedsURL: true, Example: "https://forum.example.com",
 	callback: "/auth/oidc/callback",
-	// Taking an address without email_verified for a confirmed one, it joins accounts by it.
+	// Without an address it asks the person for one and has it confirmed, which could
+	// not be done with one that is made up.
 	client: func(base string) (idp.Client, error) {
-		return site(base, "/auth/oidc/callback", "/", scopesOfPerson, claims.PolicyEmail), nil
+		return site(base, "/auth/oidc/callback", "/", "openid profile groups", ""), nil
 	},
 	snippet: discourseSnippet,
 }
@@ -112,6 +113,6 @@ func discourseSnippet(x Context) ([]Block, error) {
 	)
 	return []Block{{
 		Place: "settings.yml, for rake site_settings:import < settings.yml", Format: "yaml", Text: text,
-		Note: "Or type the values into Admin, Settings, under the same names. Leave match_by_email off: the addresses of accounts are made up, and nobody has confirmed them.",
+		Note: "Or type the values into Admin, Settings, under the same names. Leave match_by_email off: Discourse would take addresses for confirmed that nobody has confirmed.",
 	}}, nil
 }

@@ -78,7 +78,7 @@ var registrations = map[string]registration{
 	},
 	"discourse": {
 		redirects: []string{"https://forum.example.com/auth/oidc/callback"}, logouts: []string{"https://forum.example.com/"},
-		grants: "authorization_code", scope: "openid profile email groups", policy: claims.PolicyEmail,
+		grants: "authorization_code", scope: "openid profile groups",
 	},
 	"argocd": {
 		redirects: []string{"https://argocd.example.com/auth/callback"}, logouts: []string{"https://argocd.example.com", "https://argocd.example.com/"},
