@@ -14,6 +14,7 @@ var ours = map[string]string{
 	"internal/admin/admintest": "internal/admin",
 	"internal/idp":             "",
 	"internal/limit":           "internal/idp",
+	"internal/audit":           "internal/idp internal/limit",
 	"internal/near":            "",
 	"internal/localpg":         "",
 	"internal/config":          "internal/access internal/claims internal/idp",

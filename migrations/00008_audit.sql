@@ -155,15 +155,18 @@ $$;
 CREATE TRIGGER signing_keys_audited AFTER INSERT OR DELETE OR UPDATE ON signing_keys
     FOR EACH ROW EXECUTE FUNCTION audit_key();
 
--- The last event that was written to the log, where audit.log asks for that.
-CREATE TABLE audit_logged (
-    single   boolean PRIMARY KEY DEFAULT true CHECK (single),
-    event_id bigint NOT NULL
+-- How far the events have been written to the log, where audit.log asks for that, and
+-- the replica that does it.
+CREATE TABLE audit_journal (
+    single      boolean PRIMARY KEY DEFAULT true CHECK (single),
+    event_id    bigint NOT NULL,
+    holder      text NOT NULL,
+    lease_until timestamptz NOT NULL
 );
 
 -- +goose Down
 DROP TRIGGER clients_audited ON clients;
 DROP TRIGGER client_secrets_audited ON client_secrets;
 DROP TRIGGER signing_keys_audited ON signing_keys;
-DROP TABLE audit_logged, audit_events;
+DROP TABLE audit_journal, audit_events;
 DROP FUNCTION refuse_audit_change, refuse_audit_loss, audit_client, audit_secret, audit_key, audit_metadata, audit_change;

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,23 @@ func (r *Registry) Client(ctx context.Context, id string) (*idp.Client, error) {
 		return nil, fmt.Errorf("client %q is disabled: %w", id, idp.ErrNotFound)
 	}
 	return c, nil
+}
+
+// Nearest returns the id of an enabled client that a person most likely meant by
+// an unknown one, or "". It compares a thousand ids at most: strangers choose what is looked for.
+func (r *Registry) Nearest(id string) string {
+	const most = 1000
+	var ids []string
+	for known, c := range r.current.Load().byID {
+		if len(ids) == most {
+			break
+		}
+		if !c.Disabled {
+			ids = append(ids, known)
+		}
+	}
+	slices.Sort(ids)
+	return idp.Nearest(id, ids)
 }
 
 // AllowsOrigin reports whether a page of this origin may read answers of the

@@ -23,6 +23,32 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+// Closest returns the candidate that differs least from text, "" if there is
+// none. It compares 256 bytes of what is left without the common beginning and end.
+func Closest(text string, candidates []string) string {
+	const most = 256
+	best, bestDistance := "", -1
+	for _, candidate := range candidates {
+		a, b := differing(text, candidate)
+		d := distance(a[:min(len(a), most)], b[:min(len(b), most)])
+		if bestDistance < 0 || d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// differing returns two texts without what they have in common at either end.
+func differing(a, b string) (string, string) {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
+}
+
 func plain(word string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(word))
 }

@@ -42,7 +42,7 @@ type Keys interface {
 	Sign(typ, alg string, claims []byte) (string, error)
 }
 
-// Options configures New. All fields but Pauses and Now are required.
+// Options configures New. All fields but Audit, Pauses and Now are required.
 type Options struct {
 	Issuer  string
 	Store   Store
@@ -52,6 +52,8 @@ type Options struct {
 	// the operator's own network; see package outbound.
 	HTTP *http.Client
 	Log  *slog.Logger
+	// Audit takes down what a client could not be told; nil: nobody does.
+	Audit func(idp.Event)
 	// Pauses are waited for after each failed attempt; after the last there is one more
 	// attempt. Nil: about an hour in all.
 	Pauses []time.Duration
@@ -157,6 +159,7 @@ func (c *Courier) deliver(ctx context.Context, l idp.Logout) {
 			err = c.Store.ForgetLogout(ctx, l.ID)
 			break
 		}
+		c.record(l, err)
 		if l.Attempts > len(c.Pauses) {
 			log.Error("back-channel logout given up: the client still takes the person for signed in", "err", err)
 			err = c.Store.ForgetLogout(ctx, l.ID)
@@ -169,6 +172,17 @@ func (c *Courier) deliver(ctx context.Context, l idp.Logout) {
 	if err != nil {
 		log.Warn("back-channel logout: note the outcome", "err", err)
 	}
+}
+
+// record takes down the first failure of a delivery, and the last, after which
+// nobody tries again.
+func (c *Courier) record(l idp.Logout, err error) {
+	last := l.Attempts > len(c.Pauses)
+	if c.Audit == nil || l.Attempts > 1 && !last {
+		return
+	}
+	c.Audit(idp.Event{Type: "logout.undelivered", Outcome: idp.OutcomeFailed, ClientID: l.ClientID, Subject: l.Subject, SID: l.SID,
+		Details: map[string]any{"cause": err.Error(), "attempt": l.Attempts, "given_up": last}})
 }
 
 // jittered spreads retries, so that a client which was down is not met by all at once.

@@ -42,7 +42,8 @@ func (p *Provider) Authorize(ctx context.Context, form url.Values) (*Request, er
 		return nil, err
 	}
 	if rp.RequirePushedAuthorizationRequests {
-		return nil, p.toClient(rp, form, bad(invalidRequest, "This client must push its requests first (RFC 9126)."))
+		return nil, p.toClient(rp, form, bad(invalidRequest, "This client must push its requests first (RFC 9126).").
+			expecting("a request_uri of "+p.Issuer+"/par (require_pushed_authorization_requests)", "the parameters themselves"))
 	}
 	keep, refusal := p.examine(rp, form)
 	if refusal != nil {
@@ -92,7 +93,7 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 	client, err := p.Clients.Client(ctx, id)
 	if errors.Is(err, idp.ErrNotFound) || (err == nil && client.Disabled) {
 		return nil, &Error{Status: http.StatusBadRequest, Code: invalidRequest, Err: fmt.Errorf("client_id %.100q is not registered", id),
-			Description: "The application that sent you here is not registered with this provider."}
+			Description: "The application that sent you here is not registered with this provider.", Why: p.unknownClient(id)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
@@ -104,14 +105,27 @@ func (p *Provider) relyingParty(ctx context.Context, form url.Values) (*relyingP
 	case given != "":
 		return nil, &Error{Status: http.StatusBadRequest, Code: invalidRequest,
 			Err:         fmt.Errorf("redirect_uri %.300q of client %q is not among the registered %q", given, id, client.RedirectURIs),
-			Description: "The address that the application wants you to return to is not registered for it."}
+			Description: "The address that the application wants you to return to is not registered for it.",
+			ClientID:    id, Why: unregistered(paramRedirectURI, given, client.RedirectURIs)}
 	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(form.Get(paramScope)), scopeOpenID):
 		// RFC 6749 section 3.1.2.3; OpenID Connect always wants the parameter.
 		rp.redirect = client.RedirectURIs[0]
 		return rp, nil
 	default:
-		return nil, bad(invalidRequest, "The parameter redirect_uri is missing.")
+		return nil, of(client, bad(invalidRequest, "The parameter redirect_uri is missing.").expecting(strings.Join(client.RedirectURIs, " or "), ""))
 	}
+}
+
+// unknownClient explains a client_id that is not registered.
+func (p *Provider) unknownClient(id string) Explanation {
+	why := Explanation{Cause: "no client with this client_id is registered and enabled", Given: quoted(id)}
+	if p.NearestClient != nil {
+		if why.Nearest = p.NearestClient(id); why.Nearest != "" {
+			why.Given = id // a secret is like no client_id
+			why.Cause += "; the nearest registered is " + why.Nearest
+		}
+	}
+	return why
 }
 
 // Issue makes the authorization code of a login. Nothing is stored yet: the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"near-idp/internal/idp"
@@ -36,42 +37,47 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request) (*idp.Clie
 	if err != nil {
 		return nil, err
 	}
-	fail := func(cause error) error { return unauthenticated(given.method == idp.AuthSecretBasic, cause) }
 	client, err := p.Clients.Client(ctx, given.id)
+	fail := func(cause error, why Explanation) error {
+		return of(client, unauthenticated(given.method == idp.AuthSecretBasic, cause).because(why))
+	}
 	switch {
 	case errors.Is(err, idp.ErrNotFound):
-		return nil, fail(errors.New("unknown client"))
+		return nil, fail(errors.New("unknown client"), p.unknownClient(given.id))
 	case err != nil:
 		return nil, err
 	case client.Disabled:
-		return nil, fail(errors.New("client is disabled"))
+		return nil, fail(errors.New("client is disabled"), Explanation{})
 	case !allowsMethod(client, given.method):
-		return nil, fail(errors.New("client authenticates by " + given.method + ", which it is not registered for"))
+		return nil, fail(errors.New("client authenticates by "+given.method+", which it is not registered for"),
+			Explanation{Expected: strings.Join(methodsOf(client), " or "), Given: given.method})
 	}
 	switch given.method {
 	case idp.AuthNone:
 		return client, nil
 	case idp.AuthPrivateKey:
 		if err := p.checkAssertion(ctx, client, given.assertion); errors.Is(err, errAssertion) {
-			return nil, fail(err)
+			return nil, fail(err, Explanation{})
 		} else if err != nil {
 			return nil, err
 		}
 		return client, nil
 	}
 	if !p.CheckSecret(client, given.secret, p.Now()) {
-		return nil, fail(errors.New("wrong or expired secret"))
+		return nil, fail(errors.New("wrong or expired secret"), Explanation{Cause: "no live secret of the client matches the one that was sent"})
 	}
 	return client, nil
 }
 
 // allowsMethod holds a client to its registered method. The empty one means a
 // secret, however it is sent.
-func allowsMethod(c *idp.Client, method string) bool {
+func allowsMethod(c *idp.Client, method string) bool { return slices.Contains(methodsOf(c), method) }
+
+func methodsOf(c *idp.Client) []string {
 	if c.TokenEndpointAuthMethod == "" {
-		return method == idp.AuthSecretBasic || method == idp.AuthSecretPost
+		return []string{idp.AuthSecretBasic, idp.AuthSecretPost}
 	}
-	return c.TokenEndpointAuthMethod == method
+	return []string{c.TokenEndpointAuthMethod}
 }
 
 // credentialsOf reads the one way in which a request authenticates. More than
@@ -140,7 +146,7 @@ func basic(header string) (id, secret string, ok bool) {
 
 // unauthenticated is invalid_client (RFC 6749 section 5.2): one answer for
 // every cause, so that nobody learns which clients exist.
-func unauthenticated(challenge bool, cause error) error {
+func unauthenticated(challenge bool, cause error) *Error {
 	e := &Error{Status: http.StatusUnauthorized, Code: invalidClient, Err: cause,
 		Description: "Client authentication failed: the client is unknown, its secret or assertion is wrong, or its method is not the registered one."}
 	if challenge {

@@ -73,8 +73,15 @@ func (p *Provider) AuthorizeDevice(ctx context.Context, r *http.Request, from id
 	if err != nil {
 		return nil, err
 	}
+	answer, err := p.beginDevice(ctx, client, form, from)
+	return answer, of(client, err)
+}
+
+// beginDevice stores the request of a device whose client has authenticated.
+func (p *Provider) beginDevice(ctx context.Context, client *idp.Client, form url.Values, from idp.Sender) (*DeviceResponse, error) {
 	if !slices.Contains(client.GrantTypes, idp.GrantDeviceCode) {
-		return nil, bad(unauthorizedClient, "This client may not use the device grant.")
+		return nil, bad(unauthorizedClient, "This client may not use the device grant.").
+			expecting("grant_types: "+strings.Join(client.GrantTypes, " "), idp.GrantDeviceCode)
 	}
 	if err := checkSyntax(form); err != nil {
 		return nil, err

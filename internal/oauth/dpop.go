@@ -73,6 +73,9 @@ func (p *Provider) checkProof(ctx context.Context, c *idp.Client, proofs []strin
 		return "", badProof(fmt.Errorf("its claims are malformed: %w", err))
 	}
 	if err := p.checkProofClaims(&claims, use); err != nil {
+		if refused, ok := errors.AsType[*Error](err); ok {
+			return "", refused
+		}
 		return "", badProof(err)
 	}
 	if claims.Nonce == "" && p.RequireDPoPNonce || claims.Nonce != "" && !p.knowsNonce(claims.Nonce) {
@@ -97,9 +100,11 @@ func (p *Provider) checkProofClaims(claims *proofClaims, use purpose) error {
 	case claims.ID == "" || len(claims.ID) > maxProofID:
 		return errors.New("jti is missing or too long")
 	case claims.Method != use.method:
-		return fmt.Errorf("htm is %.20q, the method %s", claims.Method, use.method)
+		return badProof(fmt.Errorf("htm is %.20q, the method %s", claims.Method, use.method)).
+			because(Explanation{Cause: "htm of the DPoP proof is not the method of the request", Expected: use.method, Given: quoted(claims.Method)})
 	case !sameTarget(claims.Target, p.Issuer+use.path):
-		return fmt.Errorf("htu is %.200q, the endpoint %s", claims.Target, p.Issuer+use.path)
+		return badProof(fmt.Errorf("htu is %.200q, the endpoint %s", claims.Target, p.Issuer+use.path)).
+			because(Explanation{Cause: "htu of the DPoP proof is not the address of the endpoint", Expected: p.Issuer + use.path, Given: quotedURL(claims.Target)})
 	case claims.IssuedAt == nil:
 		return errors.New("iat is missing")
 	case far(claims.IssuedAt) || far(claims.NotBefore):
@@ -168,7 +173,7 @@ func (p *Provider) bindToProof(ctx context.Context, c *idp.Client, r *http.Reque
 }
 
 func badProof(cause error) *Error {
-	return &Error{Status: http.StatusBadRequest, Code: invalidDPoPProof, Err: cause,
+	return &Error{Status: http.StatusBadRequest, Code: invalidDPoPProof, Err: cause, Why: Explanation{Cause: "DPoP proof: " + cause.Error()},
 		Description: "The DPoP proof is missing, malformed, too old, used before or made for another request."}
 }
 

@@ -26,6 +26,9 @@ type Error struct {
 	// Nonce is the value of DPoP-Nonce, if the response needs one (RFC 9449 section 8).
 	Nonce string
 	Err   error // the cause, for operators; may be nil
+	// ClientID is that of the registered client whose request is refused, or empty.
+	ClientID string
+	Why      Explanation
 }
 
 func (e *Error) Error() string {
@@ -82,8 +85,9 @@ func fromFosite(f *flow, err error) error {
 	cause := fmt.Errorf("%s: %s %s", rfc.ErrorField, rfc.HintField, rfc.DebugField)
 	switch rfc.ErrorField {
 	case "invalid_grant":
-		return &Error{Status: http.StatusBadRequest, Code: invalidGrant, Err: cause,
-			Description: "The code or token is unknown, expired, already used or was issued for another request."}
+		e := invalidCode(cause)
+		e.Why = Explanation{Cause: "the code or token is malformed, or none of this provider's"}
+		return e
 	case "unauthorized_client":
 		return &Error{Status: http.StatusBadRequest, Code: unauthorizedClient, Err: cause,
 			Description: "This client may not use this grant type."}

@@ -41,7 +41,7 @@ func (p *Provider) Introspect(ctx context.Context, r *http.Request) (*Introspect
 		return nil, err
 	}
 	if caller.Public() {
-		return nil, unauthenticated(false, errors.New("a public client may not introspect tokens"))
+		return nil, of(caller, unauthenticated(false, errors.New("a public client may not introspect tokens")))
 	}
 	inactive := &Introspection{}
 	if t == nil || t.access != nil && !p.concerns(caller, t.access) {

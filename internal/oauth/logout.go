@@ -30,6 +30,8 @@ type LogoutRequest struct {
 	Subject, SID string
 	// RedirectTo is the registered post_logout_redirect_uri with the state; empty: stay here.
 	RedirectTo string
+	// Unregistered explains the address to return to, if that is what is refused; else nil.
+	Unregistered *Error
 	// Refused reports that the request names an address to return to which is not
 	// registered for its client, or proves nothing at all though it tries to.
 	Refused bool
@@ -66,7 +68,10 @@ func (p *Provider) EndSession(ctx context.Context, form url.Values) (*LogoutRequ
 	if slices.Contains(client.PostLogoutRedirectURIs, to) {
 		req.RedirectTo = withState(to, form.Get(paramState))
 	}
-	req.Refused = to != "" && req.RedirectTo == ""
+	if req.Refused = to != "" && req.RedirectTo == ""; req.Refused {
+		req.Unregistered = &Error{Code: invalidRequest, ClientID: client.ID, Why: unregistered(paramPostLogoutRedirectURI, to, client.PostLogoutRedirectURIs),
+			Description: "The address that the application wants you to return to is not registered for it."}
+	}
 	return req, nil
 }
 

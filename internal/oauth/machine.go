@@ -30,7 +30,8 @@ func (p *Provider) clientCredentials(ctx context.Context, c *idp.Client, form ur
 	}
 	scopes := p.ofResources(p.grantable(c, asked), resources)
 	if len(scopes) == 0 {
-		return nil, bad(invalidScope, "The client may have none of the requested scopes for itself; only scopes of resources can be.")
+		return nil, bad(invalidScope, "The client may have none of the requested scopes for itself; only scopes of resources can be.").
+			expecting("scope: "+strings.Join(p.ofResources(strings.Fields(c.Scope), p.resourcesWith(c.Scopes())), " "), form.Get(paramScope))
 	}
 	now := p.Now()
 	grant := &idp.Grant{

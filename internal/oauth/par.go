@@ -35,14 +35,20 @@ type PushResponse struct {
 // authorization endpoint would (RFC 9126 section 2). What is stored is what a login
 // would hold: no credentials. Errors are *Error, or wrap idp.ErrUnavailable.
 func (p *Provider) Push(ctx context.Context, r *http.Request) (*PushResponse, error) {
-	form := r.PostForm
-	if err := checkOnce(form); err != nil {
+	if err := checkOnce(r.PostForm); err != nil {
 		return nil, err
 	}
 	client, err := p.authenticate(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	answer, err := p.push(ctx, client, r)
+	return answer, of(client, err)
+}
+
+// push stores the request of a client that has authenticated.
+func (p *Provider) push(ctx context.Context, client *idp.Client, r *http.Request) (*PushResponse, error) {
+	form := r.PostForm
 	if form.Get(paramRequestURI) != "" {
 		return nil, bad(invalidRequest, "A pushed request cannot refer to another one by request_uri.")
 	}

@@ -81,16 +81,17 @@ func (p *Provider) checkAuthorize(c *idp.Client, form url.Values) *Error {
 	case "":
 		return bad(invalidRequest, "The parameter response_type is missing; it must be code.")
 	default:
-		return bad(unsupportedResponseType, "The only supported response_type is code.")
+		return bad(unsupportedResponseType, "The only supported response_type is code.").expecting(responseTypeCode, form.Get(paramResponseType))
 	}
 	switch mode := form.Get(paramResponseMode); {
 	case mode != "" && !slices.Contains(responseModes, mode):
-		return bad(invalidRequest, "The supported values of response_mode are query and form_post.")
+		return bad(invalidRequest, "The supported values of response_mode are query and form_post.").expecting(strings.Join(responseModes, " or "), mode)
 	case mode == modeFormPost && !canPost(cmp.Or(form.Get(paramRedirectURI), c.RedirectURIs[0])):
 		return bad(invalidRequest, "The response_mode form_post needs a redirect_uri that is a web address.")
 	}
 	if !slices.Contains(c.GrantTypes, idp.GrantAuthorizationCode) {
-		return bad(unauthorizedClient, "This client may not use the authorization code grant.")
+		return bad(unauthorizedClient, "This client may not use the authorization code grant.").
+			expecting("grant_types: "+strings.Join(c.GrantTypes, " "), idp.GrantAuthorizationCode)
 	}
 	if err := checkChallenge(c, form); err != nil {
 		return err
@@ -137,9 +138,10 @@ func checkChallenge(c *idp.Client, form url.Values) *Error {
 	case challenge == "" && method == "" && !c.MustUsePKCE():
 		return nil
 	case challenge == "":
-		return bad(invalidRequest, "This client must use PKCE: the parameter code_challenge is missing.")
+		return bad(invalidRequest, "This client must use PKCE: the parameter code_challenge is missing.").
+			because(Explanation{Expected: "code_challenge with code_challenge_method=S256, or require_pkce: false for software that has no PKCE"})
 	case method != methodS256:
-		return bad(invalidRequest, "The parameter code_challenge_method must be S256.")
+		return bad(invalidRequest, "The parameter code_challenge_method must be S256.").expecting(methodS256, method)
 	case len(challenge) != 43 || strings.ContainsFunc(challenge, notBase64URL):
 		return bad(invalidRequest, "The parameter code_challenge is not the base64url of a SHA-256.")
 	}

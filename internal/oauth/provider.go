@@ -90,6 +90,8 @@ type Options struct {
 	RequireDPoPNonce bool
 	MatchRedirect    func(registered []string, given string) bool
 	CheckSecret      func(c *idp.Client, given string, now time.Time) bool
+	// NearestClient returns the client_id that is most like an unknown one, if any is; nil: nobody knows.
+	NearestClient func(id string) string
 	// Profile returns the claims about a person that these scopes disclose to a
 	// client in one place, idp.PlaceIDToken or idp.PlaceUserInfo.
 	Profile func(c *idp.Client, who idp.Identity, scopes []string, place string) map[string]any

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"near-idp/internal/idp"
 )
@@ -24,11 +25,15 @@ type Chain interface {
 // fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
 func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, form url.Values, key idp.ProvenKey) (*idp.Grant, error) {
 	grant, err := p.Store.Grant(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return nil, fmt.Errorf("the refresh token is revoked, or long over: %w", err)
+	case err != nil:
 		return nil, err
-	}
-	if grant.ClientID != client.ID || !p.Now().Before(grant.ExpiresAt) {
-		return nil, fmt.Errorf("grant of %s until %s: %w", grant.ClientID, grant.ExpiresAt, idp.ErrNotFound)
+	case grant.ClientID != client.ID:
+		return nil, fmt.Errorf("the refresh token was issued to another client, %s: %w", grant.ClientID, idp.ErrNotFound)
+	case !p.Now().Before(grant.ExpiresAt):
+		return nil, fmt.Errorf("the refresh token expired at %s: %w", grant.ExpiresAt.UTC().Format(time.RFC3339), idp.ErrNotFound)
 	}
 	if err := p.expel(ctx, client, grant, invalidGrant); err != nil {
 		return nil, err
@@ -42,7 +47,11 @@ func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, g
 			return nil, err
 		}
 	}
-	return p.Store.RefreshGrant(ctx, id, client.ID, idp.Refresh{Generation: generation, Key: key, Checked: checked, Keep: client.IsFAPI2()}, p.lifetimes(client))
+	refreshed, err := p.Store.RefreshGrant(ctx, id, client.ID, idp.Refresh{Generation: generation, Key: key, Checked: checked, Keep: client.IsFAPI2()}, p.lifetimes(client))
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil, fmt.Errorf("the refresh token is bound to another DPoP key, was not issued for offline_access, or has just been revoked: %w", err)
+	}
+	return refreshed, err
 }
 
 // recheck asks whether whoever was granted this still holds the key that

@@ -37,7 +37,8 @@ func (p *Provider) checkResources(c *idp.Client, wanted []string) *Error {
 	for _, uri := range wanted {
 		resource := p.resource(uri)
 		if resource == nil || !slices.ContainsFunc(resource.Scopes, func(scope string) bool { return slices.Contains(allowed, scope) }) {
-			return bad(invalidTarget, "A requested resource is unknown, or the client is registered for none of its scopes.")
+			return bad(invalidTarget, "A requested resource is unknown, or the client is registered for none of its scopes.").
+				because(unregistered(paramResource, uri, p.resourcesWith(allowed)))
 		}
 	}
 	return nil
@@ -122,7 +123,7 @@ func (p *Provider) aim(c *idp.Client, grant *idp.Grant, form url.Values) (target
 	if subset := resourcesOf(form); len(subset) > 0 {
 		for _, uri := range subset {
 			if uri == p.Issuer || !slices.Contains(grant.Audience, uri) {
-				return target{}, bad(invalidTarget, "A requested resource was not granted.")
+				return target{}, bad(invalidTarget, "A requested resource was not granted.").because(unregistered(paramResource, uri, p.others(grant.Audience)))
 			}
 		}
 		t.audience, t.scopes = subset, p.ofResources(t.scopes, subset)

@@ -53,6 +53,9 @@ func (p *Provider) Response(ctx context.Context, l *idp.Login) (Response, error)
 // toClient makes an error one that is answered at the client's redirect URI.
 func (p *Provider) toClient(rp *relyingParty, form url.Values, e *Error) *Error {
 	e.Status = http.StatusSeeOther
+	if rp.Client != nil {
+		e.ClientID = rp.ID
+	}
 	e.RedirectTo, e.FormPost = p.respond(rp, form, failed(e))
 	return e
 }

@@ -41,7 +41,7 @@ func (p *Provider) tokenRequest(ctx context.Context, r *http.Request) (*idp.Clie
 	}
 	token := r.PostForm.Get("token")
 	if token == "" {
-		return nil, nil, bad(invalidRequest, "The parameter token is missing.")
+		return nil, nil, of(client, bad(invalidRequest, "The parameter token is missing."))
 	}
 	return client, p.read(token), nil
 }

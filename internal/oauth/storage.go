@@ -77,9 +77,7 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	if errors.Is(err, idp.ErrNotFound) {
 		var code idp.RefusedCode
 		if code, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil || errors.Is(err, idp.ErrNotFound) {
-			if code.Reused {
-				f.err = &Error{Status: 400, Code: invalidGrant, Description: "The code was already used; what was issued for it is revoked."}
-			}
+			f.err = refusedCode(code, err, f, form.Get(paramRedirectURI), challenge)
 			return nil, fosite.ErrNotFound
 		}
 	}
@@ -98,6 +96,48 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	return f.claimed(s.p, form, granted)
 }
 
+// refusedCode is the error of a code that could not be redeemed, given what the
+// store knows of it, if anything. The client is told no more than that it cannot be.
+func refusedCode(code idp.RefusedCode, unknown error, f *flow, redirect, challenge string) *Error {
+	switch {
+	case unknown != nil:
+		return invalidCode(errors.New("the code is unknown, or was issued long ago"))
+	case code.Reused:
+		return &Error{Status: 400, Code: invalidGrant, Description: "The code was already used; what was issued for it is revoked.",
+			Why: Explanation{Cause: "the code was already redeemed; what was issued for it is revoked"}}
+	case code.ClientID != f.client.ID:
+		e := invalidCode(errors.New("the code was issued to another client"))
+		e.Why.Expected, e.Why.Given = code.ClientID, f.client.ID
+		return e
+	case code.Expired && !code.Spent:
+		return invalidCode(errors.New("the code has expired"))
+	case code.RedirectURI != "" && code.RedirectURI != redirect:
+		e := invalidCode(errors.New("redirect_uri is not the one of the authorization request"))
+		e.Why.Expected, e.Why.Given = quotedURL(code.RedirectURI), quotedURL(redirect)
+		return e
+	case code.CodeChallenge != challenge:
+		cause := map[bool]string{
+			true:  "code_verifier is missing, and the authorization request had a code_challenge",
+			false: "code_verifier does not match the code_challenge of the authorization request",
+		}[challenge == ""]
+		if code.CodeChallenge == "" {
+			cause = "code_verifier was sent, but the authorization request had no code_challenge"
+		}
+		return invalidCode(errors.New(cause))
+	case code.DPoPKey != "" && code.DPoPKey != f.key.Thumbprint:
+		return invalidCode(errors.New("the code is bound to another DPoP key, or no proof was sent"))
+	case code.Spent:
+		return invalidCode(errors.New("the code was spent before, or the session that it came of has ended"))
+	}
+	return invalidCode(errors.New("the session that the code came of has ended"))
+}
+
+// invalidCode is invalid_grant, the same for every cause.
+func invalidCode(cause error) *Error {
+	return &Error{Status: 400, Code: invalidGrant, Err: cause, Why: Explanation{Cause: cause.Error()},
+		Description: "The code or token is unknown, expired, already used or was issued for another request."}
+}
+
 // GetRefreshTokenSession spends one generation of a refresh token.
 func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _ fosite.Session) (fosite.Requester, error) {
 	f := flowOf(ctx)
@@ -114,6 +154,7 @@ func (s storage) GetRefreshTokenSession(ctx context.Context, signature string, _
 			Description: "The refresh token was already used; what was issued with it is revoked."}
 		return nil, fosite.ErrNotFound
 	case errors.Is(err, idp.ErrNotFound):
+		f.err = invalidCode(err)
 		return nil, fosite.ErrNotFound
 	case err != nil:
 		f.err = err

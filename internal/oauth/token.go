@@ -27,14 +27,20 @@ type TokenResponse struct {
 // Token answers a token request whose body has been parsed into r.PostForm.
 // Errors are *Error, or wrap idp.ErrUnavailable.
 func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, error) {
-	form := r.PostForm
-	if err := checkOnce(form); err != nil {
+	if err := checkOnce(r.PostForm); err != nil {
 		return nil, err
 	}
 	client, err := p.authenticate(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	response, err := p.tokens(ctx, client, r)
+	return response, of(client, err)
+}
+
+// tokens answers a token request of a client that has authenticated.
+func (p *Provider) tokens(ctx context.Context, client *idp.Client, r *http.Request) (*TokenResponse, error) {
+	form := r.PostForm
 	if err := p.checkToken(client, form); err != nil {
 		return nil, err
 	}
@@ -86,9 +92,10 @@ func (p *Provider) checkToken(c *idp.Client, form url.Values) *Error {
 	case grant == "":
 		return bad(invalidRequest, "The parameter grant_type is missing.")
 	case !slices.Contains(p.grantTypes(), grant):
-		return bad(unsupportedGrantType, "This grant type is not supported; the metadata of this provider lists those that are.")
+		return bad(unsupportedGrantType, "This grant type is not supported; the metadata of this provider lists those that are.").
+			expecting("grant_types: "+strings.Join(c.GrantTypes, " "), grant)
 	case !slices.Contains(c.GrantTypes, grant):
-		return bad(unauthorizedClient, "This client may not use this grant type.")
+		return bad(unauthorizedClient, "This client may not use this grant type.").expecting("grant_types: "+strings.Join(c.GrantTypes, " "), grant)
 	case parameter != "" && form.Get(parameter) == "":
 		return bad(invalidRequest, "The parameter "+parameter+" is missing.")
 	}

@@ -70,11 +70,11 @@ func (p *Provider) userInfo(ctx context.Context, claims *accessClaims, prove fun
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
 	if err := prove(client); err != nil {
-		return nil, err
+		return nil, of(client, err)
 	}
 	grant, err := p.Store.Grant(ctx, claims.GrantID)
 	if errors.Is(err, idp.ErrNotFound) || (err == nil && !claims.of(grant)) {
-		return nil, refusedToken(errors.New("grant is revoked or unknown"))
+		return nil, of(client, refusedToken(errors.New("grant is revoked or unknown")))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)

@@ -108,24 +108,32 @@ func (s *Store) Events(ctx context.Context, f idp.EventFilter) ([]idp.Event, err
 		args = append(args, f.Before)
 		where = append(where, "id < $"+strconv.Itoa(len(args)))
 	}
-	return s.events(ctx, where, args, "DESC", f.Limit)
+	return s.events(ctx, where, args, f.Limit)
 }
 
-// EventsAfter returns the events that a filter selects whose id is greater, the
-// oldest first. One that is being written may have a smaller id and appear later.
-func (s *Store) EventsAfter(ctx context.Context, f idp.EventFilter, id int64) ([]idp.Event, error) {
-	where, args := selecting(f)
-	args = append(args, id)
-	return s.events(ctx, append(where, "id > $"+strconv.Itoa(len(args))), args, "ASC", f.Limit)
+// EventsSince returns up to limit events with a greater id, and before them
+// those of the missing that there are by now, the oldest first.
+func (s *Store) EventsSince(ctx context.Context, id int64, missing []int64, limit int) ([]idp.Event, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT `+eventColumns+` FROM audit_events WHERE id = ANY ($2)
+		UNION ALL
+		(SELECT `+eventColumns+` FROM audit_events WHERE id > $1 ORDER BY id LIMIT $3)
+		ORDER BY id
+		LIMIT $3`, id, missing, limit)
+	if err != nil {
+		return nil, translate(err)
+	}
+	list, err := pgx.CollectRows(rows, scanEvent)
+	return list, translate(err)
 }
 
-func (s *Store) events(ctx context.Context, where []string, args []any, order string, limit int) ([]idp.Event, error) {
+func (s *Store) events(ctx context.Context, where []string, args []any, limit int) ([]idp.Event, error) {
 	sql := `SELECT ` + eventColumns + ` FROM audit_events`
 	if len(where) > 0 {
 		sql += ` WHERE ` + strings.Join(where, " AND ")
 	}
 	args = append(args, limit)
-	rows, err := s.db.Query(ctx, sql+` ORDER BY id `+order+` LIMIT $`+strconv.Itoa(len(args)), args...)
+	rows, err := s.db.Query(ctx, sql+` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -156,13 +164,25 @@ func selecting(f idp.EventFilter) (where []string, args []any) {
 // ClientErrors returns the latest requests of a client that were refused or
 // failed, the newest first.
 func (s *Store) ClientErrors(ctx context.Context, clientID string, limit int) ([]idp.Event, error) {
-	return s.events(ctx, []string{"client_id = $1", "outcome <> 'done'"}, []any{clientID}, "DESC", limit)
+	return s.events(ctx, []string{"client_id = $1", "outcome <> 'done'"}, []any{clientID}, limit)
 }
 
 // LastEvent returns the id of the latest event, 0 if there is none.
 func (s *Store) LastEvent(ctx context.Context) (id int64, err error) {
 	err = s.db.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM audit_events`).Scan(&id)
 	return id, translate(err)
+}
+
+// ClaimJournal implements audit.Journal.
+func (s *Store) ClaimJournal(ctx context.Context, holder string, done int64, lease time.Duration) (at int64, err error) {
+	err = s.db.QueryRow(ctx, `
+		INSERT INTO audit_journal AS j (event_id, holder, lease_until)
+		VALUES ($2, $1, clock_timestamp() + $3::interval)
+		ON CONFLICT (single) DO UPDATE
+		SET event_id = greatest(j.event_id, excluded.event_id), holder = excluded.holder, lease_until = excluded.lease_until
+		WHERE j.holder = excluded.holder OR j.lease_until <= clock_timestamp()
+		RETURNING event_id`, holder, done, lease).Scan(&at)
+	return at, translate(err)
 }
 
 // maxTrouble is how many refusals of one client are kept. The database's own

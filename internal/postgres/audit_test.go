@@ -223,7 +223,10 @@ func TestEventsAreSelectedAndPaged(t *testing.T) {
 	}
 	last, err := l.LastEvent(context.Background())
 	must(t, err)
-	if after, err := l.EventsAfter(t.Context(), idp.EventFilter{Limit: 100}, last-2); len(after) != 2 || err != nil || after[1].ID != last {
+	if after, err := l.EventsSince(t.Context(), last-1, []int64{last - 9, last + 1000}, 100); len(after) != 2 || err != nil || after[0].ID != last-9 {
+		t.Errorf("after the last but one, with one that was missing: %v, %v", after, err)
+	}
+	if after, err := l.EventsSince(t.Context(), last-2, nil, 100); len(after) != 2 || err != nil || after[1].ID != last {
 		t.Errorf("after the last but two: %v, %v", after, err)
 	}
 }

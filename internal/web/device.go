@@ -70,7 +70,7 @@ func (s *server) enterUserCode(w http.ResponseWriter, r *http.Request) error {
 	another := form.Get("another") != ""
 	device, err := s.Protocol.FindDevice(r.Context(), form.Get("user_code"), sender(r))
 	if errors.Is(err, idp.ErrNotFound) {
-		entryOf(r).reason = "unknown_user_code"
+		s.failed(r, failure{Status: http.StatusNotFound, Code: "unknown_user_code"}, err)
 		return s.askUserCode(w, r, http.StatusNotFound, form.Get("user_code"), another,
 			"No device is waiting with this code. Codes last ten minutes; after many wrong ones, wait as long.")
 	}
@@ -216,7 +216,7 @@ func (s *server) decideDevice(w http.ResponseWriter, r *http.Request, l *idp.Log
 		return err
 	}
 	if !allowed {
-		entryOf(r).reason = "wrong_match_number"
+		s.failed(r, failure{Status: http.StatusForbidden, Code: "wrong_match_number"}, nil)
 	}
 	redirect(w, s.base+"/continue/"+l.ID)
 	return nil

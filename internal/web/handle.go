@@ -55,8 +55,7 @@ func (s *server) handle(h handler, headers http.Header, render renderer) http.Ha
 			return
 		}
 		f := s.failure(r, err)
-		log := entryOf(r)
-		log.reason, log.cause = f.Code, err
+		s.failed(r, f, err)
 		if f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 		}
@@ -75,7 +74,7 @@ func (s *server) handle(h handler, headers http.Header, render renderer) http.Ha
 			answer = s.postFailure
 		}
 		if err := answer(w, r, f); err != nil {
-			s.Log.ErrorContext(r.Context(), "render a failure", "request_id", log.id, "err", err)
+			s.Log.ErrorContext(r.Context(), "render a failure", "request_id", entryOf(r).id, "err", err)
 		}
 	})
 }

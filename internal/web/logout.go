@@ -32,6 +32,9 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 	if req.Client != nil {
 		entryOf(r).clientID = req.Client.ID
 	}
+	if req.Unregistered != nil { // signing out goes on all the same
+		s.failed(r, failure{Status: http.StatusBadRequest, Code: req.Unregistered.Code}, req.Unregistered)
+	}
 	session, err := s.Logins.Session(r.Context(), s.session(r))
 	if err != nil {
 		return err

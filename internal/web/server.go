@@ -97,6 +97,9 @@ type Options struct {
 	// TrustedProxies may name the request id and the sender of what they pass on; nobody else may.
 	TrustedProxies []netip.Prefix
 
+	// Audit takes down what was refused or failed; nil: nobody does. It must not block.
+	Audit func(idp.Event)
+
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
 }

@@ -117,8 +117,7 @@ func (s *server) verifyPasted(r *http.Request, l *idp.Login, pasted string) (*lo
 // showRefusal is the login page with the panel and the sentence of a refusal.
 func (s *server) showRefusal(w http.ResponseWriter, r *http.Request, l *idp.Login, refusal *login.Refusal, pasted string) error {
 	f := s.refusal(refusal)
-	log := entryOf(r)
-	log.reason, log.cause = f.Code, refusal
+	s.failed(r, f, refusal)
 	view, err := s.loginView(r, l)
 	if err != nil {
 		return err
