@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"near-idp/internal/account"
+	"near-idp/internal/audit"
 	"near-idp/internal/claims"
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
@@ -32,6 +34,7 @@ var (
 	_ keyring.Store = (*postgres.Store)(nil)
 	_ clients.Store = (*postgres.Store)(nil)
 	_ logout.Store  = (*postgres.Store)(nil)
+	_ audit.Journal = (*postgres.Store)(nil)
 	_ web.Protocol  = (*oauth.Provider)(nil)
 	_ web.Logins    = (*login.Service)(nil)
 )
@@ -45,6 +48,8 @@ type provider struct {
 	// policies are those in force; set replaces them.
 	policies *policies
 	courier  *logout.Courier
+	refusals *audit.Recorder
+	audit    config.Audit
 	log      *slog.Logger
 
 	admin         http.Handler
@@ -103,20 +108,21 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
 		RevokeOffline: cfg.Session.RevokeOfflineOnLogout,
 	})
+	refusals := audit.NewRecorder(store, opts.Log)
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, wallets(cfg)...),
 		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		Accounts:       &account.Service{Store: store},
-		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log,
+		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
 	})
 	if err != nil {
 		return nil, err
 	}
 	courier := logout.New(logout.Options{
-		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log,
+		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, policies: inForce, courier: courier, log: opts.Log,
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: newAdmin(cfg, store, opts)}, nil
 }
 
@@ -151,8 +157,11 @@ func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store
 	for i, c := range cfg.Clients {
 		configured[i] = clients.Entry{Client: c.Client, Secret: c.Secret, Where: cfg.Where(fmt.Sprintf("clients[%d]", i))}
 	}
-	_, err := clientDefaults(cfg).ApplyConfig(ctx, store, configured)
-	return err
+	if _, err := clientDefaults(cfg).ApplyConfig(ctx, store, configured); err != nil {
+		return err
+	}
+	return store.AppendEvents(ctx, []idp.Event{{Type: "config.applied", Outcome: idp.OutcomeDone, Actor: idp.ActorConfig,
+		Details: map[string]any{"clients": len(configured), "version": version}}})
 }
 
 // background keeps memory in step with the database, tells clients of logouts and
@@ -172,8 +181,14 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 			if _, err := p.store.Sweep(ctx); err != nil {
 				p.log.Warn("sweep", "err", err)
 			}
+			if _, err := p.store.SweepEvents(ctx, p.audit.Retention.Std()); err != nil {
+				p.log.Warn("sweep audit events", "err", err)
+			}
 		})
 	})
+	if p.audit.Log {
+		group.Go(func() { audit.WriteLog(ctx, p.store, os.Stderr, p.log) })
+	}
 	return &group
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"near-idp/internal/config"
@@ -111,6 +112,12 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 // serve answers requests until ctx ends, and then lets those under way finish.
 func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 	const grace = 10 * time.Second
+	// What is refused until the last request is answered is taken down.
+	recording, recorded := context.WithCancel(context.WithoutCancel(ctx))
+	var recorder sync.WaitGroup
+	recorder.Go(func() { p.refusals.Run(recording) })
+	defer recorder.Wait()
+	defer recorded()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background := p.background(ctx)

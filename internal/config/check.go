@@ -50,6 +50,9 @@ func (c *Config) check(p *problems) {
 	c.checkPolicies(p, issuer)
 	c.checkResources(p)
 	c.checkWallets(p)
+	if c.Audit.Retention != 0 {
+		checkRange(p, "audit.retention", c.Audit.Retention, day, 3650*day)
+	}
 	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")
 	oneOf(p, "telemetry.log.format", c.Telemetry.Log.Format, "json", "text")
 	checkName(p, "branding.name", c.Branding.Name, 60)

@@ -59,6 +59,7 @@ type Config struct {
 	// Resources are the APIs that access tokens can be issued for (RFC 8707). Default: none.
 	Resources []idp.Resource `yaml:"resources"`
 	Wallets   Wallets        `yaml:"wallets"`
+	Audit     Audit          `yaml:"audit"`
 	Telemetry Telemetry      `yaml:"telemetry"`
 	Branding  Branding       `yaml:"branding"`
 
@@ -256,6 +257,18 @@ type WebWallet struct {
 	Enabled bool `yaml:"enabled"` // default true
 	// URL is the wallet's origin. Default: the wallet's own for the network.
 	URL string `yaml:"url"`
+}
+
+// Audit is about the events that are recorded in the database: what people, clients and
+// administrators did, and what was refused.
+type Audit struct {
+	// Retention is how long events are kept, one day to ten years; 0s: for ever. Of each
+	// client the 20000 latest refusals are kept at most. Default 90d.
+	Retention idp.Duration `yaml:"retention"`
+	// Log writes each event to standard error as well, as one line of JSON
+	// whose "msg" is "audit", by one replica at a time. The lines hold what events do, such as
+	// addresses and values that were refused. Default false.
+	Log bool `yaml:"log"`
 }
 
 // Telemetry says what the provider tells of itself.

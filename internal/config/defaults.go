@@ -30,6 +30,7 @@ func Default(env func(string) (string, bool)) *Config {
 			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},
 			HOT: on, Nightly: on, OKX: on, Sender: on,
 		},
+		Audit:     Audit{Retention: idp.Duration(90 * day)},
 		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
 	}
 }

@@ -53,19 +53,33 @@ func (s *Store) APIKeys(ctx context.Context) ([]idp.APIKey, error) {
 	return keys, translate(err)
 }
 
+var createAPIKey = `
+	WITH made AS (
+		INSERT INTO api_keys (id, name, prefix, hash, scopes, created_at, created_by, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		RETURNING id, name, scopes, expires_at
+	)` + audited("$9", `
+		'api_key.created', '', '', '', '', jsonb_build_object('key_id', id, 'name', name, 'scopes', scopes, 'expires_at', expires_at)
+		FROM made`)
+
+var revokeAPIKey = `
+	WITH gone AS (
+		DELETE FROM api_keys
+		WHERE id = $1
+		RETURNING id, name
+	)` + audited("$2", `
+		'api_key.revoked', '', '', '', '', jsonb_build_object('key_id', id, 'name', name)
+		FROM gone`)
+
 // CreateAPIKey stores a key.
 func (s *Store) CreateAPIKey(ctx context.Context, k idp.APIKey) error {
-	_, err := s.db.Exec(ctx, `
-		INSERT INTO api_keys (id, name, prefix, hash, scopes, created_at, created_by, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		k.ID, k.Name, k.Prefix, k.Hash, k.Scopes, k.CreatedAt, k.CreatedBy, k.ExpiresAt)
+	_, err := s.db.Exec(ctx, createAPIKey,
+		k.ID, k.Name, k.Prefix, k.Hash, k.Scopes, k.CreatedAt, k.CreatedBy, k.ExpiresAt, origin(ctx))
 	return translate(err)
 }
 
 // RevokeAPIKey ends a key at once, or returns idp.ErrNotFound.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string) error {
-	tag, err := s.db.Exec(ctx, `
-		DELETE FROM api_keys
-		WHERE id = $1`, id)
+	tag, err := s.db.Exec(ctx, revokeAPIKey, id, origin(ctx))
 	return affected(tag.RowsAffected(), err)
 }
