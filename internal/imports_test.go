@@ -19,7 +19,7 @@ var ours = map[string]string{
 	"internal/localpg":         "",
 	"internal/config":          "internal/access internal/claims internal/idp",
 	"internal/access":          "internal/idp internal/near",
-	"internal/account":         "internal/idp",
+	"internal/account":         "internal/idp internal/near",
 	"internal/claims":          "internal/idp",
 	"internal/jose":            "internal/idp",
 	"internal/clients":         "internal/idp internal/jose",

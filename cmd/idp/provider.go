@@ -29,14 +29,15 @@ import (
 
 // The one Store satisfies what each package asks of it.
 var (
-	_ login.Store   = (*postgres.Store)(nil)
-	_ oauth.Store   = (*postgres.Store)(nil)
-	_ keyring.Store = (*postgres.Store)(nil)
-	_ clients.Store = (*postgres.Store)(nil)
-	_ logout.Store  = (*postgres.Store)(nil)
-	_ audit.Journal = (*postgres.Store)(nil)
-	_ web.Protocol  = (*oauth.Provider)(nil)
-	_ web.Logins    = (*login.Service)(nil)
+	_ login.Store        = (*postgres.Store)(nil)
+	_ oauth.Store        = (*postgres.Store)(nil)
+	_ keyring.Store      = (*postgres.Store)(nil)
+	_ clients.Store      = (*postgres.Store)(nil)
+	_ logout.Store       = (*postgres.Store)(nil)
+	_ audit.Journal      = (*postgres.Store)(nil)
+	_ web.Protocol       = (*oauth.Provider)(nil)
+	_ web.Logins         = (*login.Service)(nil)
+	_ account.AdminStore = (*postgres.Store)(nil)
 )
 
 // A provider is everything that answers the public side, wired together.

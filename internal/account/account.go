@@ -1,4 +1,4 @@
-// Package account is what the owner of an account sees of it here, and takes
+// Package account is what the owner of an account, and an operator, see of it here, and take
 // back: the applications that may know of them, and the browsers that are signed in.
 package account
 

@@ -160,7 +160,13 @@ func (b *browser) authorize(target string) (c challenge) {
 	if r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login/") {
 		b.Fatalf("authorize: %d %s %s", r.status, to, r.body)
 	}
-	r = b.send("GET", to, "", "Accept", typeJSON)
+	return b.challengeAt(to)
+}
+
+// challengeAt reads the challenge of a login page.
+func (b *browser) challengeAt(path string) (c challenge) {
+	b.Helper()
+	r := b.send("GET", path, "", "Accept", typeJSON)
 	if err := json.Unmarshal([]byte(r.body), &c); err != nil || r.status != http.StatusOK {
 		b.Fatalf("challenge: %d %s", r.status, r.body)
 	}

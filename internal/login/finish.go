@@ -30,6 +30,9 @@ func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, replace
 	if errors.Is(err, idp.ErrUsed) {
 		return s.lost(ctx, l.ID, p)
 	}
+	if errors.Is(err, idp.ErrDenied) {
+		return nil, &Refusal{AccountBlocked, l, p.AccountID, err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("finish login: %w", err)
 	}

@@ -40,7 +40,7 @@ type Store interface {
 	CountRefusal(ctx context.Context, id string) error
 	// FinishLogin consumes the login and creates its session and, unless consent
 	// must be asked for, its code. It fills in the session's subject and sid. It fails with idp.ErrUsed if the login was
-	// consumed, has expired or was proven by another account or key.
+	// consumed, has expired or was proven by another account or key, and with idp.ErrDenied if the account is blocked.
 	FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, s *idp.Session, replaced []byte, c *idp.Code) (issued bool, err error)
 	// DenyLogin ends the login by the person's refusal, or fails with idp.ErrUsed.
 	DenyLogin(ctx context.Context, id string) error

@@ -39,7 +39,8 @@ const (
 	WrongNetwork           Reason = "wrong_network"
 	WrongAccount           Reason = "wrong_account" // not the one that the client asked for
 	AccountTypeUnsupported Reason = "account_type_unsupported"
-	AccessDenied           Reason = "access_denied" // by the access policy of the client
+	AccessDenied           Reason = "access_denied"   // by the access policy of the client
+	AccountBlocked         Reason = "account_blocked" // by the operator, everywhere
 
 	// RPCUnavailable is no refusal of the person: the chain could not be asked. The
 	// proof is kept and the same answer may be sent again.

@@ -78,7 +78,7 @@ var allowDevice = `
 		SET code_hash = sha256(gen_random_uuid()::text::bytea), code_expires_at = now()
 		FROM sessions s, device_requests d
 		WHERE l.id = @login AND l.consumed_at > now() - @within::interval AND l.code_hash IS NULL AND NOT l.denied
-		  AND s.sid = l.sid AND s.ended_at IS NULL AND s.expires_at > now()
+		  AND s.sid = l.sid AND s.ended_at IS NULL AND s.expires_at > now() AND ` + unblocked("s") + `
 		  AND d.id = @id AND d.client_id = l.client_id AND d.decided_at IS NULL AND d.expires_at > now()
 		RETURNING l.sid, s.account_id, s.subject
 	), device AS (
@@ -163,7 +163,7 @@ var redeemDevice = `
 		       now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN least($3::interval, $4) ELSE $5 END,
 		       now() + CASE WHEN 'offline_access' = ANY (d.scopes) THEN $4 ELSE $5::interval END
 		FROM polled d
-		JOIN sessions s ON s.sid = d.sid AND s.ended_at IS NULL
+		JOIN sessions s ON s.sid = d.sid AND s.ended_at IS NULL AND ` + unblocked("s") + `
 		WHERE d.state = 'ready'
 		FOR KEY SHARE OF s
 		RETURNING ` + grantColumns + `

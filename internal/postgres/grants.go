@@ -36,7 +36,7 @@ var redeemCode = `
 		       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN least($5::interval, $6) ELSE $7 END,
 		       now() + CASE WHEN 'offline_access' = ANY (c.scopes) THEN $6 ELSE $7::interval END
 		FROM code c
-		JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL
+		JOIN sessions s ON s.sid = c.sid AND s.ended_at IS NULL AND ` + unblocked("s") + `
 		WHERE c.fits
 		FOR KEY SHARE OF s
 		RETURNING ` + grantColumns + `
@@ -169,7 +169,7 @@ func (s *Store) Grant(ctx context.Context, id string) (*idp.Grant, error) {
 	err := s.db.QueryRow(ctx, `
 		SELECT `+grantColumns+`
 		FROM grants
-		WHERE id = $1 AND revoked_at IS NULL`, id).Scan(into(&g)...)
+		WHERE id = $1 AND revoked_at IS NULL AND `+unblocked("grants"), id).Scan(into(&g)...)
 	if err != nil {
 		return nil, translate(err)
 	}

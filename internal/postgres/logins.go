@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"near-idp/internal/idp"
@@ -175,6 +176,7 @@ var finishLogin = `
 		    wallet = @wallet, sid = coalesce((SELECT sid FROM old), @sid), (` + codeColumns + `) = ROW (` + codeValues + `)
 		WHERE id = @id AND client_id = @client_id AND consumed_at IS NULL AND expires_at > now()
 		  AND (account_id IS NULL OR (account_id = @account_id AND public_key = @public_key))
+		  AND NOT EXISTS (SELECT FROM account_blocks b WHERE b.network = @network AND b.account_id = @account_id)
 		RETURNING sid, code_hash
 	), subject AS (
 		INSERT INTO subjects (network, account_id, incarnation)
@@ -212,7 +214,8 @@ var finishLogin = `
 // FinishLogin consumes an open login and creates its session and, if no consent
 // is to be asked for, its code. It fills in the session's subject and sid and reports whether the
 // code was issued. replaced is the hash of the browser's session until now,
-// or nil. It fails with idp.ErrUsed if the login is not open to this proof.
+// or nil. It fails with idp.ErrUsed if the login is not open to this proof, and with
+// idp.ErrDenied if the account is blocked.
 func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, session *idp.Session, replaced []byte, code *idp.Code) (issued bool, err error) {
 	who := &session.Identity
 	args := codeArgs(code, pgx.StrictNamedArgs{
@@ -231,9 +234,21 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 		}
 	}
 	if errors.Is(err, idp.ErrNotFound) {
-		return false, idp.ErrUsed
+		return false, s.whyNot(ctx, who.Network, p.AccountID)
 	}
 	return issued, err
+}
+
+// whyNot is the error of an account's login that could not be finished.
+func (s *Store) whyNot(ctx context.Context, network, account string) error {
+	block, err := s.Blocked(ctx, network, account)
+	if errors.Is(err, idp.ErrNotFound) {
+		return idp.ErrUsed
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s is blocked: %s", idp.ErrDenied, account, block.Reason)
 }
 
 var closeSubject = `

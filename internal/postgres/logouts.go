@@ -63,41 +63,52 @@ func (s *Store) EndSessions(ctx context.Context, offline bool, sids ...string) (
 // EndSessionsOf is EndSessions for everything that an account has at this
 // provider, whichever incarnation and browser it was signed in with.
 func (s *Store) EndSessionsOf(ctx context.Context, network, account string) (ended int, err error) {
-	return s.endSessions(ctx, true, `
-		WITH who AS (
-			SELECT subject FROM subjects WHERE network = $1 AND account_id = $2
-		), live AS (
-			SELECT sid
-			FROM sessions
-			WHERE network = $1 AND subject IN (SELECT subject FROM who) AND ended_at IS NULL
-			ORDER BY sid
-			FOR UPDATE
-		)
-		SELECT sid FROM live
-		UNION
-		SELECT sid FROM grants WHERE network = $1 AND subject IN (SELECT subject FROM who) AND revoked_at IS NULL`, []any{network, account}, nil)
+	return s.endSessions(ctx, true, sessionsOfAccount, []any{network, account}, nil)
 }
 
-// endSessions locks the sessions by a statement of its own: the next one then
-// sees every grant that was made before. No grant is made after.
+// sessionsOfAccount locks the sessions of an account and lists them with those
+// that are over and have left grants.
+const sessionsOfAccount = `
+	WITH who AS (
+		SELECT subject FROM subjects WHERE network = $1 AND account_id = $2
+	), live AS (
+		SELECT sid
+		FROM sessions
+		WHERE network = $1 AND subject IN (SELECT subject FROM who) AND ended_at IS NULL
+		ORDER BY sid
+		FOR UPDATE
+	)
+	SELECT sid FROM live
+	UNION
+	SELECT sid FROM grants WHERE network = $1 AND subject IN (SELECT subject FROM who) AND revoked_at IS NULL`
+
 func (s *Store) endSessions(ctx context.Context, offline bool, lock string, args []any, sids []string) (ended int, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, lock, args...)
-		if err != nil {
-			return err
-		}
-		locked, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		if sids == nil {
-			sids = locked
-		}
-		// Grants of no session, which clients obtain for themselves, have an empty sid.
-		sids = slices.DeleteFunc(slices.Clone(sids), func(sid string) bool { return sid == "" })
-		return tx.QueryRow(ctx, endSessions, pgx.StrictNamedArgs{"sids": notNull(sids), "offline": offline, "origin": origin(ctx)}).Scan(&ended)
+		ended, err = endSessionsIn(ctx, tx, offline, lock, args, sids)
+		return err
 	})
 	return ended, translate(err)
+}
+
+// endSessionsIn locks the sessions by a statement of its own: the next one then
+// sees every grant that was made before. No grant is made after. sids are those to
+// end; nil: those that were locked.
+func endSessionsIn(ctx context.Context, tx pgx.Tx, offline bool, lock string, args []any, sids []string) (ended int, err error) {
+	rows, err := tx.Query(ctx, lock, args...)
+	if err != nil {
+		return 0, err
+	}
+	locked, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, err
+	}
+	if sids == nil {
+		sids = locked
+	}
+	// Grants of no session, which clients obtain for themselves, have an empty sid.
+	sids = slices.DeleteFunc(slices.Clone(sids), func(sid string) bool { return sid == "" })
+	err = tx.QueryRow(ctx, endSessions, pgx.StrictNamedArgs{"sids": notNull(sids), "offline": offline, "origin": origin(ctx)}).Scan(&ended)
+	return ended, err
 }
 
 // ClaimLogouts leases up to limit logouts that are due, so that no other replica

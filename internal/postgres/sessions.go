@@ -17,7 +17,7 @@ func (s *Store) Session(ctx context.Context, hash []byte) (*idp.Session, error) 
 	err := s.db.QueryRow(ctx, `
 		SELECT sid, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at
 		FROM sessions
-		WHERE hash = $1 AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()`, hash).Scan(
+		WHERE hash = $1 AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now() AND `+unblocked("sessions"), hash).Scan(
 		&who.SID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &session.IdleExpires, &session.ExpiresAt)
 	if err != nil {
 		return nil, translate(err)
@@ -27,12 +27,12 @@ func (s *Store) Session(ctx context.Context, hash []byte) (*idp.Session, error) 
 
 // useSession begins a statement that a live session answers. Using it is what
 // keeps it from going idle.
-const useSession = `
+var useSession = `
 	WITH session AS (
 		UPDATE sessions
 		SET idle_expires_at = least(now() + @idle::interval, expires_at)
 		WHERE hash = @hash AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
-		  AND account_id = @account_id AND network = @network
+		  AND account_id = @account_id AND network = @network AND ` + unblocked("sessions") + `
 		RETURNING sid, subject, account_id, public_key
 	)`
 
@@ -100,7 +100,7 @@ var allowLogin = `
 		FROM sessions s
 		WHERE l.id = @id AND l.client_id = @client_id AND l.consumed_at > now() - @within::interval
 		  AND l.code_hash IS NULL AND NOT l.denied
-		  AND s.sid = l.sid AND s.ended_at IS NULL AND s.expires_at > now()
+		  AND s.sid = l.sid AND s.ended_at IS NULL AND s.expires_at > now() AND ` + unblocked("s") + `
 		RETURNING l.client_id, s.network, s.subject, s.account_id, s.sid
 	), consent AS (
 		INSERT INTO consents (network, subject, client_id, client, scopes, resources)

@@ -65,6 +65,8 @@ var refusals = map[login.Reason]sentence{
 		"The application asked for a certain account, and {account} is not it. Choose the account that you use there."},
 	login.AccessDenied: {http.StatusForbidden, "This account has no access",
 		"{account} may not sign in to this application. Use another account, or ask whoever runs the application for access."},
+	login.AccountBlocked: {http.StatusForbidden, "This account is blocked",
+		"{account} cannot sign in here: the operator of this service has blocked it. Use another account, or ask the operator."},
 	login.AccountTypeUnsupported: {http.StatusUnprocessableEntity, "This kind of account cannot sign in",
 		"{account} is of a kind that has no keys of its own to sign with. Choose another account."},
 	login.RPCUnavailable: {http.StatusServiceUnavailable, "The NEAR network is not answering",

@@ -39,7 +39,7 @@ var refusals = map[Panel][]string{
 		"bad_signature", "malformed", "invalid_account_id", "invalid_public_key", "invalid_signature_encoding",
 		"wrong_nonce", "wrong_recipient", "wrong_message", "wrong_callback", "state_mismatch",
 	},
-	PanelNotAllowed: {"access_denied", "wrong_account"},
+	PanelNotAllowed: {"access_denied", "account_blocked", "wrong_account"},
 	PanelRPCDown:    {"rpc_unavailable"},
 	PanelError:      {"not_found", "wrong_browser", "used", "too_many_attempts", "different_proof", "internal"},
 }

@@ -160,7 +160,7 @@ func TestEveryRefusalHasAPanel(t *testing.T) {
 		PanelNotFullAccess:      "key_not_found not_full_access unsupported_key_type",
 		PanelBadSignature: "malformed invalid_account_id invalid_public_key invalid_signature_encoding bad_signature " +
 			"wrong_nonce wrong_recipient wrong_message wrong_callback state_mismatch",
-		PanelNotAllowed: "access_denied wrong_account",
+		PanelNotAllowed: "access_denied account_blocked wrong_account",
 		PanelRPCDown:    "rpc_unavailable",
 		PanelError:      "not_found wrong_browser used too_many_attempts different_proof internal something_new",
 	}
