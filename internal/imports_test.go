@@ -10,7 +10,7 @@ import (
 // ours is the dependency diagram: a package may import those listed after it
 // and no other of ours. cmd/idp joins everything and is not listed.
 var ours = map[string]string{
-	"internal/admin":           "internal/clients internal/idp internal/limit",
+	"internal/admin":           "internal/clients internal/idp internal/limit internal/presets",
 	"internal/admin/admintest": "internal/admin",
 	"internal/idp":             "",
 	"internal/limit":           "internal/idp",

@@ -56,12 +56,7 @@ func New(opts Options) *Server {
 		opts.Now = time.Now
 	}
 	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now)}
-	mux := http.NewServeMux()
-	for _, r := range s.routes() {
-		mux.Handle(r.pattern, s.handle(r))
-	}
-	mux.Handle("/", s.handle(route{pattern: "/", answer: func(http.ResponseWriter, *http.Request) error { return errNoResource }}))
-	s.handler = s.observe(dispatch(mux))
+	s.handler = s.observe(newRouter(s.routes(), s.handle))
 	return s
 }
 
@@ -88,6 +83,11 @@ func (s *Server) routes() []route {
 		{"PUT /admin/v1/clients/{client_id}", ScopeClientsWrite, s.replaceClient},
 		{"PATCH /admin/v1/clients/{client_id}", ScopeClientsWrite, s.patchClient},
 		{"DELETE /admin/v1/clients/{client_id}", ScopeClientsWrite, s.deleteClient},
+		{"POST /admin/v1/clients/{client_id}:disable", ScopeClientsWrite, s.disableClient},
+		{"POST /admin/v1/clients/{client_id}:enable", ScopeClientsWrite, s.enableClient},
+		{"POST /admin/v1/clients:validate", ScopeClientsRead, s.validateClient},
+		{"GET /admin/v1/clients/{client_id}/snippets/{preset}", ScopeClientsRead, s.snippet},
+		{"GET /admin/v1/presets", ScopeClientsRead, s.listPresets},
 		{"GET /admin/v1/clients/{client_id}/secrets", ScopeClientsRead, s.listSecrets},
 		{"POST /admin/v1/clients/{client_id}/secrets", ScopeClientsWrite, s.addSecret},
 		{"DELETE /admin/v1/clients/{client_id}/secrets/{secret_id}", ScopeClientsWrite, s.revokeSecret},

@@ -37,6 +37,9 @@ func (s *Server) createClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := applyPreset(&c); err != nil {
+		return err
+	}
 	if dryRun(r) {
 		full, err := s.Clients.Check(r.Context(), c, secret)
 		if err != nil {
@@ -187,6 +190,9 @@ func (s *Server) addSecret(w http.ResponseWriter, r *http.Request) error {
 	if !body.ExpiresAt.IsZero() && !body.ExpiresAt.After(s.Now()) {
 		return invalid([]fieldProblem{{"expires_at", body.ExpiresAt.Format(time.RFC3339) + " is past"}})
 	}
+	if id := r.PathValue("client_id"); dryRun(r) {
+		return noContent(w, s.Clients.CheckAddSecret(r.Context(), id), "client", id)
+	}
 	stored, secret, err := s.Clients.AddSecret(r.Context(), r.PathValue("client_id"), body.ExpiresAt)
 	if err != nil {
 		return err
@@ -198,8 +204,12 @@ func (s *Server) addSecret(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) revokeSecret(w http.ResponseWriter, r *http.Request) error {
+	do := s.Clients.DeleteSecret
+	if dryRun(r) {
+		do = s.Clients.CheckDeleteSecret
+	}
 	id := r.PathValue("secret_id")
-	return noContent(w, s.Clients.DeleteSecret(r.Context(), r.PathValue("client_id"), id), "secret", id)
+	return noContent(w, do(r.Context(), r.PathValue("client_id"), id), "secret", id)
 }
 
 // listed is a page of a list.

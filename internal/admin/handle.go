@@ -121,17 +121,6 @@ func (r *recorder) WriteHeader(status int) {
 // Unwrap serves http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// dispatch answers a method that a resource does not take as a problem, and never redirects.
-func dispatch(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := mux.Handler(r)
-		if pattern == "" { // a path to be cleaned, or a CONNECT
-			r.URL.Path = "/"
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
 // noContent answers a change that returns nothing.
 func noContent(w http.ResponseWriter, err error, kind, id string) error {
 	if errors.Is(err, idp.ErrNotFound) {

@@ -170,11 +170,8 @@ func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.T
 	if err != nil {
 		return idp.ClientSecret{}, "", err
 	}
-	if !c.UsesSecret() {
-		return idp.ClientSecret{}, "", invalid(fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: choose another method first", clientID, c.TokenEndpointAuthMethod))
-	}
-	if len(c.Secrets) >= maxSecrets {
-		return idp.ClientSecret{}, "", fmt.Errorf("client %q has %d live secrets: %w: revoke one that is no longer used", clientID, len(c.Secrets), idp.ErrConflict)
+	if err := roomForSecret(&c); err != nil {
+		return idp.ClientSecret{}, "", err
 	}
 	secret, stored := newStored()
 	stored.CreatedAt, stored.ExpiresAt = time.Now(), expires
@@ -184,14 +181,31 @@ func (s *Service) AddSecret(ctx context.Context, clientID string, expires time.T
 	return stored, secret, nil
 }
 
+func roomForSecret(c *idp.Client) error {
+	if !c.UsesSecret() {
+		return invalid(fmt.Errorf("client %q has no secret, since its token_endpoint_auth_method is %s: choose another method first", c.ID, c.TokenEndpointAuthMethod))
+	}
+	if len(c.Secrets) >= maxSecrets {
+		return fmt.Errorf("client %q has %d live secrets: %w: revoke one that is no longer used", c.ID, len(c.Secrets), idp.ErrConflict)
+	}
+	return nil
+}
+
 // DeleteSecret ends one secret of a client at once. The secret of the
 // configuration file would be back, so it is refused.
 func (s *Service) DeleteSecret(ctx context.Context, clientID, secretID string) error {
-	if strings.HasPrefix(secretID, configSecret) {
-		return fmt.Errorf("secret of client %q: %w: it comes from the configuration file; remove or change it there", clientID, idp.ErrManagedByConfig)
+	if err := removableSecret(clientID, secretID); err != nil {
+		return err
 	}
 	if err := s.Store.DeleteClientSecret(ctx, clientID, secretID); err != nil {
 		return fmt.Errorf("delete secret %q of client %q: %w", secretID, clientID, err)
+	}
+	return nil
+}
+
+func removableSecret(clientID, secretID string) error {
+	if strings.HasPrefix(secretID, configSecret) {
+		return fmt.Errorf("secret of client %q: %w: it comes from the configuration file; remove or change it there", clientID, idp.ErrManagedByConfig)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 )
 
 var described = sync.OnceValues(func() (validator.Validator, error) {
-	doc, err := libopenapi.NewDocument(admin.OpenAPI())
+	doc, err := libopenapi.NewDocument(bytes.ReplaceAll(admin.OpenAPI(), []byte("}:"), []byte("}/:")))
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,7 @@ func hold(t testing.TB, v validator.Validator, r *http.Request, body []byte, rec
 	one.Lock()
 	defer one.Unlock()
 	again := r.Clone(r.Context())
+	again.URL.Path = apart(r.URL.Path)
 	again.Body = io.NopCloser(bytes.NewReader(body))
 	if rec.Code < http.StatusMultipleChoices {
 		if ok, wrong := v.ValidateHttpRequestSync(again); !ok {
@@ -85,6 +86,17 @@ func hold(t testing.TB, v validator.Validator, r *http.Request, body []byte, rec
 	if ok, wrong := v.ValidateHttpResponse(again, answer); !ok {
 		t.Errorf("%s %s answered %d, which is not as the document says: %s\n%s", r.Method, r.URL, rec.Code, list(wrong), rec.Body)
 	}
+}
+
+// apart makes a segment of its own of the verb that ends a path such as
+// clients/{client_id}:disable, since the validator knows no parameters that fill half of one.
+func apart(path string) string {
+	before, last := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
+	id, verb, isVerb := strings.Cut(last, ":")
+	if !isVerb || !bytes.Contains(admin.OpenAPI(), []byte("}:"+verb+`":`)) {
+		return path
+	}
+	return before + id + "/:" + verb
 }
 
 func isUnknown(wrong []*errors.ValidationError) bool {
