@@ -19,6 +19,7 @@ import (
 type metadataFlags struct {
 	options      *options
 	name         *string
+	url          *string
 	redirectURIs list
 	postLogout   list
 	backchannel  *string
@@ -37,6 +38,7 @@ type metadataFlags struct {
 func (o *options) metadataFlags() *metadataFlags {
 	m := &metadataFlags{options: o, keys: o.keyFlags()}
 	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
+	m.url = o.String("url", "", "`URL` where the application lives")
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
 	o.Var(&m.postLogout, "post-logout-redirect-uri", "`URL` that people may be sent to after signing out, exactly this one; repeat for several")
 	m.backchannel = o.String("backchannel-logout-uri", "", "`URL` that is told, server to server, when a person signs out; https, or http on a loopback host")
@@ -73,6 +75,8 @@ func (m *metadataFlags) apply(c *idp.Client) {
 		switch f.Name {
 		case "name":
 			c.Name = *m.name
+		case "url":
+			c.ClientURI = *m.url
 		case "redirect-uri":
 			c.RedirectURIs = m.redirectURIs
 		case "post-logout-redirect-uri":
@@ -219,7 +223,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	flags := []string{"name", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "claim-policy", "access-policy", "danger-no-require-pkce", "device", "match-number"}
+	flags := []string{"name", "url", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "claim-policy", "access-policy", "danger-no-require-pkce", "device", "match-number"}
 	if !slices.ContainsFunc(append(flags, keyFlagNames()...), o.given) {
 		return usage(o.Name(), "say what to change")
 	}

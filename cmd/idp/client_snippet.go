@@ -14,7 +14,6 @@ import (
 type presetFlags struct {
 	options *options
 	name    *string
-	url     *string
 	group   *string
 	preset  *presets.Preset // nil: none was named
 }
@@ -23,7 +22,6 @@ func (o *options) presetFlags() *presetFlags {
 	return &presetFlags{
 		options: o,
 		name:    o.String("preset", "", "`SOFTWARE` that it is, registered as that needs it, with what to paste there: "+strings.Join(presets.Names(), ", ")),
-		url:     o.String("url", "", "`URL` where the application lives"),
 		group:   adminGroupFlag(o),
 	}
 }
@@ -43,7 +41,7 @@ func (p *presetFlags) find() (err error) {
 	if p.preset, err = presets.Find(*p.name); err != nil {
 		return usage(p.options.Name(), "--%s", err)
 	}
-	if p.preset.NeedsURL && *p.url == "" {
+	if p.preset.NeedsURL && !p.options.given("url") {
 		return usage(p.options.Name(), "--preset %s needs --url, such as --url %s", p.preset.Name, p.preset.Example)
 	}
 	return nil
@@ -52,10 +50,9 @@ func (p *presetFlags) find() (err error) {
 // apply fills in what the other flags left empty.
 func (p *presetFlags) apply(c *idp.Client) error {
 	if p.preset == nil {
-		c.ClientURI = *p.url
 		return nil
 	}
-	if err := p.preset.Apply(*p.url, c); err != nil {
+	if err := p.preset.Apply("", c); err != nil {
 		return usage(p.options.Name(), "--url: %s", err)
 	}
 	return nil

@@ -93,7 +93,9 @@ func (p *Preset) Apply(base string, c *idp.Client) error {
 		return fmt.Errorf("the URL of the application %w", err)
 	}
 	c.Preset = p.Name
-	fill(&c.ClientURI, base)
+	if c.ClientURI == "" || strings.TrimRight(c.ClientURI, "/") == base {
+		c.ClientURI = base
+	}
 	fill(&c.Name, p.Title)
 	fill(&c.TokenEndpointAuthMethod, preset.TokenEndpointAuthMethod)
 	fill(&c.Scope, preset.Scope)
@@ -123,7 +125,7 @@ func fill(field *string, value string) {
 
 func fillList(field *[]string, value []string) {
 	if len(*field) == 0 {
-		*field = slices.Clone(value)
+		*field = value
 	}
 }
 
