@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"strings"
 	"unicode"
 
+	"near-idp/internal/admin"
 	"near-idp/internal/idp"
+	"near-idp/internal/presets"
 )
 
 func runClientList(ctx context.Context, args []string) error {
@@ -36,10 +39,11 @@ Examples:
 	if err != nil {
 		return err
 	}
-	if list == nil {
-		list = []idp.Client{}
+	documents, err := documentsOf(list)
+	if err != nil {
+		return err
 	}
-	return out.print(list, func(w io.Writer) {
+	return out.print(documents, func(w io.Writer) {
 		if len(list) == 0 {
 			fmt.Fprintln(w, "No application is registered. Register one with: idp client create")
 			return
@@ -87,6 +91,7 @@ Examples:
   idp client delete grafana --yes`)
 	t := o.targetFlags()
 	yes := o.Bool("yes", false, "do not ask")
+	dry := o.dryRunFlag()
 	id, err := o.parse(args, 1, 1)
 	if err != nil {
 		return err
@@ -105,8 +110,12 @@ Examples:
 			return err
 		}
 	}
-	if err := r.Delete(ctx, c.ID); err != nil {
+	if err := r.Delete(ctx, c.ID, *dry); err != nil {
 		return err
+	}
+	if *dry {
+		fmt.Printf("Client %s can be deleted; nothing was changed.\n", c.ID)
+		return nil
 	}
 	fmt.Printf("Client %s is deleted.\n", c.ID)
 	return nil
@@ -135,22 +144,47 @@ func suggestList(err error) error {
 	return err
 }
 
-// clientOutput is a client as a program reads it: the RFC 7591 fields and
-// what the relying party must be given with them.
+// documentsOf writes clients as the admin API does.
+func documentsOf(list []idp.Client) ([]json.RawMessage, error) {
+	documents := make([]json.RawMessage, len(list))
+	for i, c := range list {
+		var err error
+		if documents[i], err = admin.Document(c); err != nil {
+			return nil, err
+		}
+	}
+	return documents, nil
+}
+
+// A clientOutput is a client as commands show it: as the admin API writes it, with what the
+// relying party must be given besides.
 type clientOutput struct {
 	idp.Client
-	Secret       string `json:"client_secret,omitempty"` // of a new client alone
-	Issuer       string `json:"issuer,omitempty"`
-	DiscoveryURL string `json:"discovery_url,omitempty"`
+	Secret       string // of a new client alone
+	Issuer       string
+	DiscoveryURL string
+	Snippet      *presets.Snippet // what to paste; nil: not asked for
+}
+
+// MarshalJSON writes it for programs.
+func (c clientOutput) MarshalJSON() ([]byte, error) {
+	full, err := members(c.Client)
+	if err != nil {
+		return nil, err
+	}
+	full["issuer"], full["discovery_url"] = c.Issuer, c.DiscoveryURL
+	if c.Secret != "" {
+		full["client_secret"] = c.Secret
+	}
+	if c.Snippet != nil {
+		full["snippet"] = c.Snippet
+	}
+	return json.Marshal(full)
 }
 
 // output is c as it is shown, with its secret if that is not empty.
 func (r *registry) output(c idp.Client, secret idp.Secret) clientOutput {
-	full := clientOutput{c, string(secret), r.issuer, ""}
-	if r.issuer != "" {
-		full.DiscoveryURL = r.issuer + "/.well-known/openid-configuration"
-	}
-	return full
+	return clientOutput{Client: c, Secret: string(secret), Issuer: r.Issuer, DiscoveryURL: r.Issuer + "/.well-known/openid-configuration"}
 }
 
 // printClient shows one client, and its secret if that is not empty.

@@ -47,7 +47,7 @@ Examples:
 	if err != nil {
 		return err
 	}
-	r, err := t.open(ctx)
+	r, err := t.service(ctx)
 	if err != nil {
 		return err
 	}

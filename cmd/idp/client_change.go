@@ -149,7 +149,7 @@ Examples:
 	id := o.String("id", "", "`ID` that it has in the protocol, the client_id (default: made from the name)")
 	public := o.Bool("public", false, "it cannot keep a secret: a single-page, mobile or desktop application")
 	secretFile := o.String("secret-file", "", "use the secret in this `FILE` (- for standard input) instead of a new one")
-	t, out := o.targetFlags(), o.formatFlag()
+	t, out, dry := o.targetFlags(), o.formatFlag(), o.dryRunFlag()
 	plain, err := o.parse(args, 0, 1)
 	if err != nil {
 		return err
@@ -188,14 +188,14 @@ Examples:
 		return err
 	}
 	defer r.close()
-	if err := m.check(r.algs); err != nil {
+	if err := m.check(r.Algs); err != nil {
 		return err
 	}
 	m.apply(&c)
-	if err := errors.Join(pre.apply(&c), pre.try(r, c)); err != nil {
+	if err := errors.Join(pre.apply(&c), pre.try(ctx, r, c, chosen)); err != nil {
 		return err
 	}
-	full, secret, err := r.Create(ctx, c, chosen)
+	full, secret, err := r.Create(ctx, c, chosen, *dry)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ Examples:
   idp client update legacy --danger-no-require-pkce
   idp client update legacy --danger-no-require-pkce=false`)
 	m := o.metadataFlags()
-	t, out := o.targetFlags(), o.formatFlag()
+	t, out, dry := o.targetFlags(), o.formatFlag(), o.dryRunFlag()
 	id, err := o.parse(args, 1, 1)
 	if err != nil {
 		return err
@@ -232,10 +232,10 @@ Examples:
 		return err
 	}
 	defer r.close()
-	if err := m.check(r.algs); err != nil {
+	if err := m.check(r.Algs); err != nil {
 		return err
 	}
-	full, err := r.Update(ctx, id[0], m.apply)
+	full, err := r.Update(ctx, id[0], m.apply, *dry)
 	if err != nil {
 		return suggestList(err)
 	}

@@ -30,7 +30,7 @@ Examples:
 	if *as != "yaml" && *as != "json" {
 		return usage(o.Name(), "-o %q is not known: write yaml or json", *as)
 	}
-	r, err := t.open(ctx)
+	r, err := t.service(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ Examples:
 }
 
 func (o *options) setDisabled(ctx context.Context, args []string, disabled bool) error {
-	t, out := o.targetFlags(), o.formatFlag()
+	t, out, dry := o.targetFlags(), o.formatFlag(), o.dryRunFlag()
 	id, err := o.parse(args, 1, 1)
 	if err != nil {
 		return err
@@ -82,11 +82,7 @@ func (o *options) setDisabled(ctx context.Context, args []string, disabled bool)
 		return err
 	}
 	defer r.close()
-	change := r.Enable
-	if disabled {
-		change = r.Disable
-	}
-	c, err := change(ctx, id[0], "")
+	c, err := r.Update(ctx, id[0], func(c *idp.Client) { c.Disabled = disabled }, *dry)
 	if err != nil {
 		return suggestList(err)
 	}

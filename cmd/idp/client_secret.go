@@ -77,20 +77,17 @@ Examples:
 		return err
 	}
 	defer r.close()
-	c, err := r.Client(ctx, id[0])
+	secrets, err := r.Secrets(ctx, id[0])
 	if err != nil {
 		return suggestList(err)
 	}
-	if c.Secrets == nil {
-		c.Secrets = []idp.ClientSecret{}
-	}
-	return out.print(c.Secrets, func(w io.Writer) {
-		if len(c.Secrets) == 0 {
-			fmt.Fprintf(w, "Application %s has no secret.\n", c.ID)
+	return out.print(secrets, func(w io.Writer) {
+		if len(secrets) == 0 {
+			fmt.Fprintf(w, "Application %s has no secret.\n", shown(id[0]))
 			return
 		}
 		fmt.Fprintln(w, "ID\tBEGINS WITH\tMADE\tEXPIRES")
-		for _, s := range c.Secrets {
+		for _, s := range secrets {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, cmp.Or(s.Prefix, "-"), s.CreatedAt.UTC().Format(time.RFC3339), end(s))
 		}
 	})

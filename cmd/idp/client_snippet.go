@@ -60,17 +60,18 @@ func (p *presetFlags) apply(c *idp.Client) error {
 
 // context is what a snippet for c is made of.
 func (r *registry) context(c idp.Client, secret idp.Secret, group string) presets.Context {
-	return presets.Context{Issuer: r.issuer, Client: c, Secret: secret, AdminGroup: group}
+	return presets.Context{Issuer: r.Issuer, Client: c, Secret: secret, AdminGroup: group}
 }
 
-// try finds out whether there will be a snippet for c, before it is registered. What
-// the registry has to say against c it says itself.
-func (p *presetFlags) try(r *registry, c idp.Client) error {
-	full, err := r.Defaults.Validate(c)
-	if p.preset == nil || err != nil {
+// try finds out whether there will be a snippet for c, before it is registered.
+func (p *presetFlags) try(ctx context.Context, r *registry, c idp.Client, chosen idp.Secret) error {
+	if p.preset == nil {
 		return nil
 	}
-	_, err = p.preset.Snippet(r.context(full, "", *p.group))
+	full, _, err := r.Create(ctx, c, chosen, true)
+	if err == nil {
+		_, err = p.preset.Snippet(r.context(full, "", *p.group))
+	}
 	return err
 }
 
@@ -84,11 +85,8 @@ func (p *presetFlags) print(r *registry, out format, c idp.Client, secret idp.Se
 		return err
 	}
 	full := r.output(c, secret)
-	both := struct {
-		clientOutput
-		Snippet presets.Snippet `json:"snippet"`
-	}{full, snippet}
-	return out.print(both, func(w io.Writer) {
+	full.Snippet = &snippet
+	return out.print(full, func(w io.Writer) {
 		full.table(w)
 		fmt.Fprintf(w, "\n%s", snippet)
 	})

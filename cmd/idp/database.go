@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"near-idp/internal/clients"
 	"near-idp/internal/config"
 	"near-idp/internal/localpg"
 	"near-idp/internal/postgres"
@@ -62,33 +61,18 @@ func requireSchema(ctx context.Context, cfg *config.Config, store *postgres.Stor
 	return fmt.Errorf("the database lacks %d of %d migrations: run `idp migrate up`", missing, len(steps))
 }
 
-// A registry is the clients of one provider as the command line changes them.
-type registry struct {
-	clients.Service
-	issuer string   // "" if it is not known
-	algs   []string // on offer
-	close  func()
-}
-
 // A target says which provider a command is about.
 type target struct {
 	options *options
 	config  *string
 	dev     *bool
+	local   *bool
 }
 
-// targetFlags adds --config and --dev.
+// targetFlags adds --config, --dev and --local.
 func (o *options) targetFlags() target {
-	return target{o, configFlag(o), o.Bool("dev", false, "the instance of \"idp dev\" instead of a configured one")}
-}
-
-// open opens the target's clients. The caller calls close.
-func (t target) open(ctx context.Context) (*registry, error) {
-	cfg, store, close, err := t.database(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &registry{clients.Service{Store: store, Defaults: clientDefaults(cfg)}, cfg.Issuer, cfg.Signing.Algs, close}, nil
+	return target{o, configFlag(o), o.Bool("dev", false, "the instance of \"idp dev\" instead of a configured one"),
+		o.Bool("local", false, "go to the database of the configuration, not to $"+envAdminURL)}
 }
 
 // database opens the target's database, with its schema up to date.

@@ -52,6 +52,9 @@ func commands() []command {
 		{"client secret add", "make one more secret for an application", runClientSecretAdd},
 		{"client secret list", "list the secrets of an application", runClientSecretList},
 		{"client secret revoke", "end a secret of an application", runClientSecretRevoke},
+		{"api-key create", "make a key for the admin API", runAPIKeyCreate},
+		{"api-key list", "list the keys for the admin API", runAPIKeyList},
+		{"api-key revoke", "end a key for the admin API", runAPIKeyRevoke},
 		{"session end", "sign an account out everywhere", runSessionEnd},
 		{"key list", "list the signing keys and what each does", runKeyList},
 		{"key rotate", "publish the successor of signing keys", runKeyRotate},
@@ -164,7 +167,7 @@ func unknownCommand(name string) error {
 		names = append(names, c.name)
 	}
 	if !strings.Contains(name, " ") {
-		names = append(names, "migrate", "client", "key", "config", "help")
+		names = append(names, "migrate", "client", "api-key", "key", "config", "help")
 	}
 	// What was typed is escaped: it may come from a script's variable.
 	if near := config.Nearest(name, names); near != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"near-idp/internal/config"
 )
@@ -144,35 +142,7 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// A format is how a command answers: for people or for programs.
-type format string
-
-func (f *format) String() string { return string(*f) }
-
-func (f *format) Set(value string) error {
-	if value != "table" && value != "json" {
-		return errors.New("write table or json")
-	}
-	*f = format(value)
-	return nil
-}
-
-// formatFlag adds -o.
-func (o *options) formatFlag() *format {
-	f := format("table")
-	o.Var(&f, "o", "output `FORMAT`: table or json")
-	return &f
-}
-
-// print writes value as JSON, or calls table to write it for people.
-func (f format) print(value any, table func(w io.Writer)) error {
-	if f == "json" {
-		enc := json.NewEncoder(os.Stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(value)
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	table(w)
-	return w.Flush()
+// dryRunFlag adds --dry-run.
+func (o *options) dryRunFlag() *bool {
+	return o.Bool("dry-run", false, "check everything and change nothing")
 }

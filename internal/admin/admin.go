@@ -30,7 +30,9 @@ type Store interface {
 // Options configures New. All fields but Log and Now are required.
 type Options struct {
 	Issuer  string
-	Version string // of the program
+	Network string   // of NEAR
+	Algs    []string // that sign tokens
+	Version string   // of the program
 	Clients *clients.Service
 	Store   Store
 	// Ready reports whether the database answers.
@@ -75,6 +77,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /admin/openapi.json", "", s.describe},
+		{"GET /admin/v1/self", "", s.self},
 		{"GET /admin/v1/status", ScopeStatusRead, s.status},
 
 		{"GET /admin/v1/clients", ScopeClientsRead, s.listClients},

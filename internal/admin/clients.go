@@ -20,7 +20,7 @@ func (s *Server) listClients(w http.ResponseWriter, r *http.Request) error {
 	}
 	items := make([]json.RawMessage, len(list))
 	for i, c := range list {
-		if items[i], err = document(c); err != nil {
+		if items[i], err = Document(c); err != nil {
 			return err
 		}
 	}

@@ -27,8 +27,25 @@ var readOnly = []string{"managed_by", "created_at", "updated_at", "source", "las
 
 const extension = "idp"
 
-// document writes a client as the API does.
-func document(c idp.Client) (json.RawMessage, error) { return documentWith(c, "") }
+// Document writes a client as the API does, and ParseDocument reads it.
+func Document(c idp.Client) (json.RawMessage, error) { return documentWith(c, "") }
+
+// ParseDocument reads an answer of the API that is a client, and the secret that may be in it.
+func ParseDocument(body []byte) (c idp.Client, secret idp.Secret, err error) {
+	var doc struct {
+		Secret string          `json:"client_secret"`
+		IDP    json.RawMessage `json:"idp"`
+	}
+	for _, into := range []any{&c, &doc} {
+		if err := json.Unmarshal(body, into); err != nil {
+			return c, "", err
+		}
+	}
+	if len(doc.IDP) > 0 {
+		err = json.Unmarshal(doc.IDP, &c)
+	}
+	return c, idp.Secret(doc.Secret), err
+}
 
 // documentWith adds a secret that is shown this once.
 func documentWith(c idp.Client, secret idp.Secret) (json.RawMessage, error) {
@@ -141,7 +158,7 @@ func patched(c idp.Client, patch map[string]any) (idp.Client, error) {
 	if _, given := patch["client_secret"]; given {
 		return c, invalid([]fieldProblem{{"client_secret", "cannot be changed here: POST to /secrets"}})
 	}
-	text, err := document(c)
+	text, err := Document(c)
 	if err != nil {
 		return c, err
 	}

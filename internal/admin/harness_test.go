@@ -34,7 +34,7 @@ func newSite(t testing.TB, edits ...func(*admin.Options)) *site {
 	store := postgres.New(pgtest.New(t))
 	s := &site{TB: t, store: store, now: time.Now()}
 	s.options = admin.Options{
-		Issuer: "https://id.example.com", Version: "test", Store: store, Ready: store.Ping,
+		Issuer: "https://id.example.com", Version: "test", Network: "testnet", Algs: []string{"RS256"}, Store: store, Ready: store.Ping,
 		Clients: &clients.Service{Store: store}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 	}
 	for _, edit := range edits {

@@ -131,6 +131,9 @@ func asProblem(r *http.Request, err error) *problem {
 // sentence is an error of ours as a sentence; such errors say what, with which value, and what to do.
 func sentence(err error) string {
 	text := err.Error()
+	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, "_") {
+		return text + "." // the name of a member
+	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
