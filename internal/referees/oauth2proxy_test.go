@@ -17,10 +17,10 @@ import (
 	"near-idp/internal/trial"
 )
 
-// A proxy is oauth2-proxy in front of an application that shows the headers it
-// gets.
+// A proxy is oauth2-proxy in front of an application that shows the headers it gets.
 type proxy struct {
-	base string
+	base  string
+	email func(account string) string // that it takes for an account's
 }
 
 func TestOAuth2Proxy(t *testing.T) {
@@ -29,17 +29,19 @@ func TestOAuth2Proxy(t *testing.T) {
 	r := call(t, "oauth2-proxy")
 	program := r.build("oauth2proxy", module)
 	r.version = moduleVersion(r, "oauth2proxy", module)
-	staff, anybody := newProxy(r), newProxy(r)
-	s := newSite(r, fmt.Sprintf(`clients:
-  - {client_id: staff, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["%s/oauth2/callback"]}
-  - {client_id: anybody, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["%s/oauth2/callback"]}
-`, staff.base, anybody.base))
-	staff.start(r, s, program, "staff", `oidc_email_claim = "sub"`)
-	anybody.start(r, s, program, "anybody", `oidc_email_claim = "sub"`)
+	s := newSite(r, "")
+	staff := newProxy(r, address)
+	staff.start(r, program, s.register("staff", "oauth2-proxy", "--url", staff.base, "--admin-group", "staff"))
+	// Whose policy gives no address is known by the account id.
+	anybody := newProxy(r, func(account string) string { return account })
+	anybody.start(r, program, s.register("anybody", "oauth2-proxy", "--url", anybody.base, "--claim-policy", "default"), `oidc_email_claim = "sub"`)
 	for _, k := range []kind{ordinary, implicit, punctuated} {
 		r.try(k, func(t *testing.T) { staff.signIn(s.person(t, k)) })
 	}
-	r.try(noEmail, func(t *testing.T) { anybody.signIn(s.person(t, noEmail)) })
+	r.try(noEmail, func(t *testing.T) {
+		anybody.signIn(s.person(t, noEmail))
+		staff.refuses(s.person(t, noEmail))
+	})
 	r.try(rotation, func(t *testing.T) {
 		p := s.person(t, rotation)
 		before := staff.signIn(p)
@@ -50,8 +52,8 @@ func TestOAuth2Proxy(t *testing.T) {
 	})
 }
 
-func newProxy(t testing.TB) proxy {
-	return proxy{fmt.Sprintf("http://127.0.0.1:%d", trial.FreePort(t))}
+func newProxy(t testing.TB, email func(string) string) proxy {
+	return proxy{fmt.Sprintf("http://127.0.0.1:%d", trial.FreePort(t)), email}
 }
 
 // echo shows a request's headers.
@@ -59,34 +61,22 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(r.Header) // who does not get it fails on it
 }
 
-func (x proxy) start(r *referee, s *site, program, clientID, more string) {
+// start runs the proxy with the file that the registration gives, and what the
+// recipe says to add to it.
+func (x proxy) start(r *referee, program string, g registration, more ...string) {
 	r.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(echo))
 	r.Cleanup(upstream.Close)
-	address, err := url.Parse(x.base)
+	at, err := url.Parse(x.base)
 	if err != nil {
 		r.Fatal(err)
 	}
+	text := g.set(g.paste("/etc/oauth2-proxy.cfg"), "cookie_secret", `"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="`)
+	text = g.set(text, "cookie_refresh", `"1s"`) // so that nobody has to wait for it
+	text += strings.Join(append(more,
+		fmt.Sprintf("http_address = %q", at.Host), fmt.Sprintf("upstreams = [%q]", upstream.URL),
+		"cookie_secure = false", "pass_access_token = true", "skip_provider_button = true"), "\n")
 	file := filepath.Join(r.TempDir(), "oauth2-proxy.cfg")
-	text := fmt.Sprintf(`provider = "oidc"
-oidc_issuer_url = %q
-client_id = %q
-client_secret = %q
-redirect_url = "%s/oauth2/callback"
-scope = "openid profile offline_access"
-code_challenge_method = "S256"
-oidc_groups_claim = "groups"
-email_domains = ["*"]
-backend_logout_url = "%[1]s/logout?id_token_hint={id_token}"
-cookie_refresh = "1s"
-cookie_secret = "0123456789abcdef0123456789abcdef"
-cookie_secure = false
-http_address = %[5]q
-upstreams = [%[6]q]
-pass_access_token = true
-skip_provider_button = true
-%[7]s
-`, s.issuer, clientID, clientSecret, x.base, address.Host, upstream.URL, more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
@@ -100,8 +90,10 @@ func (x proxy) shown(p *person, at *page) http.Header {
 	if err := json.Unmarshal([]byte(at.body), &header); err != nil || at.StatusCode != http.StatusOK {
 		p.Fatalf("%s: %s %s", at.Request.URL, at.Status, at.body)
 	}
+	account := p.wallet.AccountID
 	for name, want := range map[string]string{
-		"X-Forwarded-User": p.wallet.AccountID, "X-Forwarded-Preferred-Username": p.wallet.AccountID, "X-Forwarded-Email": p.wallet.AccountID,
+		"X-Forwarded-User": account, "X-Forwarded-Preferred-Username": account, "X-Forwarded-Email": x.email(account),
+		"X-Forwarded-Groups": strings.Join(p.groups(), ","),
 	} {
 		if got := strings.Join(header.Values(name), ","); got != want {
 			p.Errorf("%s is %q, want %q", name, got, want)
@@ -114,10 +106,20 @@ func (x proxy) shown(p *person, at *page) http.Header {
 func (x proxy) signIn(p *person) http.Header {
 	p.Helper()
 	at := p.open(x.base + "/reports")
-	if !strings.Contains(strings.Join(at.trail, " "), p.site.issuer+"/login/") {
+	if !at.signed(p) {
 		p.Errorf("nothing had to be signed: %q", at.trail)
 	}
 	return x.shown(p, at)
+}
+
+// refuses turns a person away who is in none of the groups, now and later.
+func (x proxy) refuses(p *person) {
+	p.Helper()
+	for range 2 {
+		if at := p.open(x.base + "/reports"); at.StatusCode != http.StatusForbidden || !strings.HasPrefix(at.Request.URL.String(), x.base) {
+			p.Errorf("%s: %s %s", at.Request.URL, at.Status, at.body)
+		}
+	}
 }
 
 // refresh comes back later: the proxy has renewed the tokens by then.

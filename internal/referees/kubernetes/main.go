@@ -1,47 +1,36 @@
-// Command kubernetes is the part of a Kubernetes API server that says who a bearer
-// token stands for: its authenticator of OpenID Connect, configured by the file that
-// is given to `kube-apiserver --authentication-config`.
-//
-// It prints a line when it is ready. To each token, a line of its input, it answers
-// with a line of JSON: who the cluster takes the caller for, or why nobody.
+// Command kubernetes is the part of a Kubernetes API server that says who calls: its
+// authenticator of OpenID Connect, configured by the file that is given to
+// `kube-apiserver --authentication-config`. It serves over plain HTTP /readyz and
+// what `kubectl auth whoami` asks, a SelfSubjectReview.
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/apis/apiserver/install"
+	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/plugin/pkg/authenticator/token/oidc"
 )
 
-// An answer says who a token stands for, or why it is refused.
-type answer struct {
-	Username string   `json:"username,omitempty"`
-	UID      string   `json:"uid,omitempty"`
-	Groups   []string `json:"groups,omitempty"`
-	Refusal  string   `json:"refusal,omitempty"`
-}
-
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: kubernetes AUTHENTICATION-CONFIGURATION")
+	if len(os.Args) != 3 {
+		log.Fatal("usage: kubernetes AUTHENTICATION-CONFIGURATION ADDRESS")
 	}
-	if err := run(context.Background(), os.Args[1]); err != nil {
+	if err := serve(context.Background(), os.Args[1], os.Args[2]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, file string) error {
+func serve(ctx context.Context, file, address string) error {
 	configuration, err := read(file)
 	if err != nil {
 		return err
@@ -52,33 +41,26 @@ func run(ctx context.Context, file string) error {
 			return err
 		}
 	}
-	authenticator, err := oidc.New(ctx, options)
+	tokens, err := oidc.New(ctx, options)
 	if err != nil {
 		return err
 	}
-	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
-		return authenticator.HealthCheck() == nil, nil
+	requests := bearertoken.New(tokens)
+	http.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := tokens.HealthCheck(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
 	})
-	if err != nil {
-		return fmt.Errorf("the issuer's metadata and keys: %w", authenticator.HealthCheck())
-	}
-	fmt.Println("ready")
-	answers := json.NewEncoder(os.Stdout)
-	for tokens := bufio.NewScanner(os.Stdin); tokens.Scan(); {
-		var a answer
-		switch response, known, err := authenticator.AuthenticateToken(ctx, tokens.Text()); {
-		case err != nil:
-			a.Refusal = err.Error()
-		case !known:
-			a.Refusal = "not a token of this issuer"
-		default:
-			a = answer{Username: response.User.GetName(), UID: response.User.GetUID(), Groups: response.User.GetGroups()}
+	http.HandleFunc("POST /apis/authentication.k8s.io/v1/selfsubjectreviews", func(w http.ResponseWriter, r *http.Request) {
+		caller, known, err := requests.AuthenticateRequest(r)
+		if err != nil || !known {
+			http.Error(w, fmt.Sprintf("Unauthorized: %v", err), http.StatusUnauthorized)
+			return
 		}
-		if err := answers.Encode(a); err != nil {
-			return err
-		}
-	}
-	return nil
+		who := map[string]any{"username": caller.User.GetName(), "groups": caller.User.GetGroups()}
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": map[string]any{"userInfo": who}}) // who does not get it fails on it
+	})
+	return http.ListenAndServe(address, nil)
 }
 
 // read decodes the file as the API server does: strictly, in any version that it knows.
