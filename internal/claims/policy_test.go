@@ -2,11 +2,13 @@ package claims_test
 
 import (
 	"net/mail"
+	"strconv"
 	"strings"
 	"testing"
 
 	"near-idp/internal/claims"
 	"near-idp/internal/idp"
+	"near-idp/internal/near"
 )
 
 // refused asserts that a policy is refused for its one mistake, and returns the sentence.
@@ -122,4 +124,30 @@ func TestPolicyMistakesAreNamed(t *testing.T) {
 	}
 	refused(t, idp.ClaimPolicy{IDToken: []string{"name", "email"}}, "id_token[1]")
 	refused(t, idp.ClaimPolicy{UserInfo: []string{"iss"}}, "userinfo[0]")
+}
+
+// Whatever template is accepted gives every account an address that can be read as one,
+// at a domain that was written there.
+func FuzzAddress(f *testing.F) {
+	f.Add("{account_id}@users.example.com", "alice.near", "2")
+	f.Add("near+{account_id}.x@a.invalid", strings.Repeat("0f", 32), "")
+	f.Fuzz(func(t *testing.T, template, account, incarnation string) {
+		p, problems := claims.New("id.example.com", map[string]idp.ClaimPolicy{"p": {Add: map[string]string{"email": template}}}, admins)
+		if _, err := near.ParseAccountID(account); err != nil || len(problems) > 0 {
+			return
+		}
+		give := func(subject string) string {
+			who := idp.Identity{AccountID: account, Subject: subject}
+			return p.Profile(&idp.Client{ClaimPolicy: "p"}, who, []string{"openid", "email"}, idp.PlaceIDToken)["email"].(string)
+		}
+		first := give(account)
+		parsed, err := mail.ParseAddress(first)
+		_, domain, _ := strings.Cut(template, "@")
+		if err != nil || parsed.Address != first || !strings.HasSuffix(first, "@"+domain) || len(first) > 254 || strings.HasSuffix(domain, "near.email") {
+			t.Errorf("%q gives %q: %v", template, first, err)
+		}
+		if n, err := strconv.Atoi(incarnation); err == nil && n > 1 && give(account+"#"+strconv.Itoa(n)) == first {
+			t.Errorf("%q gives two people %q", template, first)
+		}
+	})
 }

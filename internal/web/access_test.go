@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/postgres"
 )
 
 var nobodyButBob = idp.AccessPolicy{Allow: []string{"bob.testnet", "*.bob.testnet"}}
@@ -161,5 +162,32 @@ func TestDeviceOfADeniedAccountGetsNothing(t *testing.T) {
 	d = p.device("tv", "openid")
 	if page := person.send("GET", person.enter(d.userCode), ""); page.status != http.StatusOK || strings.Contains(page.body, `value="allow"`) {
 		t.Errorf("with a session: %d %s", page.status, page.body)
+	}
+}
+
+// A blocked account is told so, on the page without JavaScript too, and not why; the operator is.
+func TestBlockedAccountIsToldSo(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	b := p.browser()
+	b.signIn()
+	_, err := postgres.New(p.pool).Block(t.Context(), "testnet", "alice.testnet", "a stolen phone")
+	must(t, err)
+	if got := b.authorize("prompt", "none").Query().Get("error"); got != "login_required" {
+		t.Errorf("single sign-on: %s", got)
+	}
+	if page := b.send("GET", "/account", ""); page.status != http.StatusSeeOther {
+		t.Errorf("the account page: %d", page.status)
+	}
+	c := b.begin()
+	out := `{"accountId":"alice.testnet","publicKey":"` + p.alice.PublicKey() + `","signature":"` + p.alice.SignBase58(c.Message, c.NonceBytes, c.Recipient, nil) + `"}`
+	r := b.postForm(c.path+"/paste", url.Values{"output": {out}})
+	for _, want := range []string{"alice.testnet cannot sign in here", "Use another account", "Cancel and return to Example &lt;App&gt;"} {
+		if r.status != http.StatusForbidden || !strings.Contains(r.body, want) || strings.Contains(r.body, "stolen") {
+			t.Errorf("%d, without %q: %s", r.status, want, r.body)
+		}
+	}
+	if logged := p.log.String(); !strings.Contains(logged, "alice.testnet is blocked: a stolen phone") {
+		t.Errorf("log: %s", logged)
 	}
 }

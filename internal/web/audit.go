@@ -54,6 +54,9 @@ func describeRefusal(e *idp.Event, refusal *login.Refusal) {
 	if accountSyntax.MatchString(refusal.AccountID) {
 		e.AccountID = refusal.AccountID
 	}
+	if why := refusedBecause(refusal); why != "" {
+		e.Details["cause"] = why
+	}
 }
 
 func describeError(e *idp.Event, refused *oauth.Error) {

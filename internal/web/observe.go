@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/login"
 	"near-idp/internal/oauth"
 )
 
@@ -94,16 +95,17 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 }
 
 // refusedBecause is what the operator must know of a client whose credentials,
-// code or token were refused, or of an account that an access policy keeps out, and its caller is not told. Other refusals have causes that
-// repeat what was sent, and people send their secrets in the wrong field.
+// code or token were refused, or of an account that a policy or a block keeps out, and
+// its caller is not told. Other refusals have causes that repeat what was sent, and
+// people send their secrets in the wrong field.
 func refusedBecause(err error) string {
 	const enough = 400
 	why := ""
 	if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Err != nil && slices.Contains([]string{"invalid_client", "invalid_grant", "invalid_token", "access_denied"}, refused.Code) {
 		why = refused.Err.Error()
 	}
-	if denied := deniedBy(err); denied != nil && denied.Err != nil {
-		why = denied.Err.Error()
+	if refusal, ok := errors.AsType[*login.Refusal](err); ok && refusal.Err != nil && (refusal.Reason == login.AccessDenied || refusal.Reason == login.AccountBlocked) {
+		why = refusal.Err.Error()
 	}
 	return why[:min(len(why), enough)]
 }
