@@ -59,6 +59,8 @@ func commands() []command {
 		{"key list", "list the signing keys and what each does", runKeyList},
 		{"key rotate", "publish the successor of signing keys", runKeyRotate},
 		{"key retire", "take a signing key out of service", runKeyRetire},
+		{"audit query", "list what was done and what was refused", runAuditQuery},
+		{"audit tail", "print the latest events, and those to come", runAuditTail},
 		{"config validate", "check the configuration file", runConfigValidate},
 		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
 		{"login", "sign in to an application from a terminal", runLogin},
@@ -167,7 +169,7 @@ func unknownCommand(name string) error {
 		names = append(names, c.name)
 	}
 	if !strings.Contains(name, " ") {
-		names = append(names, "migrate", "client", "api-key", "key", "config", "help")
+		names = append(names, "migrate", "client", "api-key", "key", "audit", "config", "help")
 	}
 	// What was typed is escaped: it may come from a script's variable.
 	if near := config.Nearest(name, names); near != "" {
