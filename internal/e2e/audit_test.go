@@ -100,7 +100,7 @@ func errorKind(r reply) string {
 	return "json"
 }
 
-// A whole life of a login is recorded, in order, each row with the request that caused it.
+// H04: a whole life of a login is recorded, in order, each row with the request that caused it.
 func TestLoginIsRecordedFromSignInToSignOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, pgtest.DSN(t))

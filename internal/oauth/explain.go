@@ -61,7 +61,8 @@ func quotedURL(text string) string {
 	if u.Opaque != "" {
 		return u.Scheme + ":" + quoted(u.Opaque)
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
 }
 
 // unregistered explains an address that is not among the registered ones.

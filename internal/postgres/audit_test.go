@@ -33,7 +33,7 @@ func (l *logouts) refusesSQL(sql string) {
 	}
 }
 
-// Whoever has got in, by injected SQL or as the provider itself, cannot unmake what was recorded.
+// H04: whoever has got in, by injected SQL or as the provider itself, cannot unmake what was recorded.
 func TestAuditRowCannotBeAlteredOrTakenBack(t *testing.T) {
 	l := newLogouts(t)
 	before := l.list(`SELECT to_jsonb(e) FROM audit_events e`)
@@ -77,7 +77,7 @@ func TestRetentionTakesWhatIsOlderAndNothingElse(t *testing.T) {
 	}
 }
 
-// A flood of refusals of one client ends at a bound, takes nothing of other
+// O03: a flood of refusals of one client ends at a bound, takes nothing of other
 // clients with it and nothing that succeeded.
 func TestFloodOfRefusalsStaysBounded(t *testing.T) {
 	l := newLogouts(t)
@@ -127,7 +127,7 @@ func TestChangesOfASessionAreRecordedWithThem(t *testing.T) {
 	}
 }
 
-// What is changed in the registry is recorded whoever does it, by hand included,
+// G01, H04: what is changed in the registry is recorded whoever does it, by hand included,
 // and an address that only servers call does not give its secret away.
 func TestChangesOfClientsAndKeysAreRecordedWhoeverMakesThem(t *testing.T) {
 	l := newLogouts(t)
