@@ -95,10 +95,7 @@ var spa = Preset{
 }
 
 func spaSnippet(x Context) ([]Block, error) {
-	logout := ""
-	if len(x.Client.PostLogoutRedirectURIs) > 0 {
-		logout = x.Client.PostLogoutRedirectURIs[0]
-	}
+	logout := x.afterLogout()
 	text, err := object(struct {
 		Authority string `json:"authority"`
 		ClientID  string `json:"client_id"`
@@ -146,10 +143,7 @@ func privateScheme(base string) (string, error) {
 }
 
 func nativeSnippet(x Context) ([]Block, error) {
-	logout := ""
-	if len(x.Client.PostLogoutRedirectURIs) > 0 {
-		logout = x.Client.PostLogoutRedirectURIs[0]
-	}
+	logout := x.afterLogout()
 	text, err := object(struct {
 		ClientID  string `json:"client_id"`
 		Redirect  string `json:"redirect_uri"`

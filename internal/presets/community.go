@@ -95,10 +95,7 @@ var discourse = Preset{
 }
 
 func discourseSnippet(x Context) ([]Block, error) {
-	logout := ""
-	if len(x.Client.PostLogoutRedirectURIs) > 0 {
-		logout = x.Client.PostLogoutRedirectURIs[0]
-	}
+	logout := x.afterLogout()
 	text := lines(
 		"openid_connect_discovery_document: "+yaml(x.discovery()),
 		"openid_connect_client_id: "+yaml(x.Client.ID),

@@ -1,6 +1,8 @@
 package presets
 
 import (
+	"net/url"
+
 	"near-idp/internal/claims"
 	"near-idp/internal/idp"
 )
@@ -41,8 +43,9 @@ func grafanaSnippet(x Context) ([]Block, error) {
 		{"groups_attribute_path", "groups"},
 		{"role_attribute_path", "contains(groups[*], '" + x.AdminGroup + "') && 'Admin' || 'Viewer'"},
 	}...)
-	if to := x.logoutURL(); to != "" {
-		keys = append(keys, [2]string{"signout_redirect_url", to})
+	if to := x.afterLogout(); to != "" {
+		query := url.Values{"client_id": {x.Client.ID}, "post_logout_redirect_uri": {to}}
+		keys = append(keys, [2]string{"signout_redirect_url", x.Issuer + "/logout?" + query.Encode()})
 	}
 	text, err := iniSection("auth.generic_oauth", keys)
 	if err != nil {

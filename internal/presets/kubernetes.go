@@ -30,10 +30,8 @@ func argoCDSnippet(x Context) ([]Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	logout := ""
-	if len(x.Client.PostLogoutRedirectURIs) > 0 {
-		logout = "logoutURL: " + quoted(x.Issuer+"/logout?id_token_hint={{token}}&post_logout_redirect_uri={{logoutRedirectURL}}")
-	}
+	logout := when(x.afterLogout() != "",
+		"logoutURL: "+quoted(x.Issuer+"/logout?id_token_hint={{token}}&post_logout_redirect_uri={{logoutRedirectURL}}"))
 	config := lines(
 		"name: "+yaml(x.Provider),
 		"issuer: "+yaml(x.Issuer),

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,15 +134,13 @@ func (x *Context) extraScopes() []string {
 	return slices.DeleteFunc(x.Client.Scopes(), func(scope string) bool { return scope == scopeOpenID })
 }
 
-// logoutURL leads people who sign out of the application out of the provider too, and
-// back; "" if the client may send nobody back. Nothing in it has to be escaped again.
-func (x *Context) logoutURL() string {
+// afterLogout is where people return to after they have signed out of the provider;
+// "" if the client may send nobody back.
+func (x *Context) afterLogout() string {
 	if len(x.Client.PostLogoutRedirectURIs) == 0 {
 		return ""
 	}
-	return x.Issuer + "/logout?" + url.Values{
-		"client_id": {x.Client.ID}, "post_logout_redirect_uri": {x.Client.PostLogoutRedirectURIs[0]},
-	}.Encode()
+	return x.Client.PostLogoutRedirectURIs[0]
 }
 
 // label returns a name that can be shown anywhere: what some reader of
