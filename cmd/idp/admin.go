@@ -17,10 +17,10 @@ import (
 var _ admin.Store = (*postgres.Store)(nil)
 
 // newAdmin wires the admin API over a migrated database.
-func newAdmin(cfg *config.Config, store *postgres.Store, opts providerOptions) *admin.Server {
+func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, opts providerOptions) *admin.Server {
 	return admin.New(admin.Options{
 		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
-		Clients: &clients.Service{Store: store, Defaults: clientDefaults(cfg)},
+		Clients: &clients.Service{Store: store, Live: live.defaults},
 	})
 }
 

@@ -220,5 +220,5 @@ func (t target) reach(ctx context.Context) (*api, error) {
 		}
 		return nil, err
 	}
-	return local(newAdmin(cfg, store, providerOptions{Log: quiet()}), close), nil
+	return local(newAdmin(cfg, store, newPolicies(cfg), providerOptions{Log: quiet()}), close), nil
 }

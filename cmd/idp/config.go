@@ -21,10 +21,21 @@ func findConfig(name string) (path string, cfg *config.Config, err error) {
 	if path, err = config.Find(name, os.LookupEnv); err != nil {
 		return "", nil, err
 	}
-	if cfg, err = config.Load(path, os.LookupEnv); err != nil {
-		return path, nil, err
+	cfg, _, err = loadFiles(path)
+	return path, cfg, err
+}
+
+// loadFiles reads and checks the configuration at path, its clients included. It
+// returns the files that it read, even after an error.
+func loadFiles(path string) (*config.Config, *config.Files, error) {
+	cfg, files, err := config.LoadFiles(path, os.LookupEnv)
+	if err == nil {
+		err = checkClients(cfg)
 	}
-	return path, cfg, checkClients(cfg)
+	if err != nil {
+		return nil, files, err
+	}
+	return cfg, files, nil
 }
 
 // clientDefaults are what the configuration says where a client says nothing.
@@ -42,8 +53,9 @@ func clientDefaults(cfg *config.Config) clients.Defaults {
 // configuration, so that a mistake is found without a database.
 func checkClients(cfg *config.Config) error {
 	var problems []error
+	defaults := clientDefaults(cfg)
 	for i, c := range cfg.Clients {
-		_, err := clientDefaults(cfg).Validate(c.Client)
+		_, err := defaults.Validate(c.Client)
 		if c.UsesSecret() {
 			_, bad := clients.HashSecret(c.Secret)
 			err = errors.Join(err, bad)

@@ -8,6 +8,10 @@ that are under way finish. Without database.url it also runs the built-in
 PostgreSQL in database.data_dir. With listen.tls it speaks TLS, and reads the
 certificate again when it is renewed, or on SIGHUP. The log goes to standard error.
 
+A configuration that changes is read again within seconds, or at once on SIGHUP:
+clients, policies and groups take effect, keys that need a restart are named in
+the log, and one with a mistake is reported and changes nothing.
+
 Examples:
   idp serve
   idp serve --config /etc/idp/config.yaml

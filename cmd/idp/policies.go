@@ -5,6 +5,7 @@ import (
 
 	"near-idp/internal/access"
 	"near-idp/internal/claims"
+	"near-idp/internal/clients"
 	"near-idp/internal/config"
 	"near-idp/internal/idp"
 )
@@ -15,15 +16,25 @@ type policies struct {
 }
 
 type inForce struct {
-	claims *claims.Policies
-	access *access.Rules
+	claims   *claims.Policies
+	access   *access.Rules
+	defaults clients.Defaults
+}
+
+func newPolicies(cfg *config.Config) *policies {
+	p := &policies{}
+	p.set(cfg)
+	return p
 }
 
 // set puts those of a valid configuration in force. Requests that are under way end with either.
 func (p *policies) set(cfg *config.Config) {
 	claims, access := cfg.Policies()
-	p.current.Store(&inForce{claims, access})
+	p.current.Store(&inForce{claims, access, clientDefaults(cfg)})
 }
+
+// defaults are what the configuration in force says where a client says nothing.
+func (p *policies) defaults() clients.Defaults { return p.current.Load().defaults }
 
 // profile, claimNames and allowed are what the protocol asks.
 

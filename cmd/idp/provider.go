@@ -56,6 +56,7 @@ type provider struct {
 	admin         http.Handler
 	adminListener net.Listener // nil: there is no admin side
 	certificate   *certificate // nil: a proxy in front speaks TLS
+	follower      *follower    // nil: there is no file to follow
 }
 
 // providerOptions are what development mode adds; production leaves them empty.
@@ -73,11 +74,15 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
-	if err := applyClients(ctx, cfg, store); err != nil {
+	if _, err := applyClients(ctx, cfg, store); err != nil {
 		return nil, err
 	}
+	if err := recordConfig(ctx, store, map[string]any{"clients": len(cfg.Clients), "version": version}); err != nil {
+		return nil, err
+	}
+	inForce := newPolicies(cfg)
 	registry := clients.New(store, opts.Log, time.Now)
-	registry.Defaults = clientDefaults(cfg)
+	registry.SetDefaults(inForce.defaults())
 	if err := registry.Reload(ctx); err != nil {
 		return nil, fmt.Errorf("read clients: %w", err)
 	}
@@ -88,8 +93,6 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, fmt.Errorf("near.rpc: %w", err)
 	}
-	inForce := &policies{}
-	inForce.set(cfg)
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
 		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
@@ -124,7 +127,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: newAdmin(cfg, store, opts)}, nil
+		admin: newAdmin(cfg, store, inForce, opts)}, nil
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {
@@ -153,16 +156,17 @@ func keyVault(cfg *config.Config, store *postgres.Store) (keyring.Vault, error) 
 	return v, nil
 }
 
-func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store) error {
+func applyClients(ctx context.Context, cfg *config.Config, store *postgres.Store) (clients.Plan, error) {
 	configured := make([]clients.Entry, len(cfg.Clients))
 	for i, c := range cfg.Clients {
 		configured[i] = clients.Entry{Client: c.Client, Secret: c.Secret, Where: cfg.Where(fmt.Sprintf("clients[%d]", i))}
 	}
-	if _, err := clientDefaults(cfg).ApplyConfig(ctx, store, configured); err != nil {
-		return err
-	}
-	return store.AppendEvents(ctx, []idp.Event{{Type: "config.applied", Outcome: idp.OutcomeDone, Actor: idp.ActorConfig,
-		Details: map[string]any{"clients": len(configured), "version": version}}})
+	return clientDefaults(cfg).ApplyConfig(ctx, store, configured)
+}
+
+// recordConfig tells the audit log that a configuration was applied.
+func recordConfig(ctx context.Context, store *postgres.Store, details map[string]any) error {
+	return store.AppendEvents(ctx, []idp.Event{{Type: "config.applied", Outcome: idp.OutcomeDone, Actor: idp.ActorConfig, Details: details}})
 }
 
 // background keeps memory in step with the database, tells clients of logouts and

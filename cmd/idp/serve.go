@@ -25,7 +25,11 @@ func runServe(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cfg, err := loadConfig(*file)
+	path, err := config.Find(*file, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	cfg, files, err := loadFiles(path)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,7 @@ func runServe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	p.follower = &follower{path: path, files: files, running: cfg, settle: configSettle, provider: p, log: log}
 	if cfg.Listen.TLS.Enabled() {
 		if p.certificate, err = openCertificate(cfg.Listen.TLS, log); err != nil {
 			return err
@@ -124,6 +129,9 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 	server := p.server(p.handler)
 	if p.certificate != nil {
 		server.TLSConfig = p.certificate.tlsConfig()
+	}
+	if p.follower != nil {
+		background.Go(func() { p.follower.follow(ctx, configCheck) })
 	}
 	failed := make(chan error, 2)
 	if p.adminListener != nil {

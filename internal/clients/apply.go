@@ -49,7 +49,7 @@ type ApplyOptions struct {
 // idp.ErrManagedByConfig. Other errors are *Invalid for an entry that breaks a rule, and
 // idp.ErrConflict for a list that would prune too much.
 func (s *Service) Apply(ctx context.Context, list []Entry, opts ApplyOptions) (Plan, error) {
-	rows, err := s.Defaults.rows(list, idp.ManagedByAPI)
+	rows, err := s.defaults().rows(list, idp.ManagedByAPI)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -42,7 +42,7 @@ func (s *Service) patched(ctx context.Context, id, version string, change func(*
 		return idp.Client{}, err
 	}
 	c.ID, c.ManagedBy, c.Source, c.CreatedAt, c.UpdatedAt = id, idp.ManagedByAPI, "", stored.CreatedAt, stored.UpdatedAt
-	_, err = s.Defaults.validateNew(c)
+	_, err = s.defaults().validateNew(c)
 	return c, err
 }
 

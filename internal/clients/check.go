@@ -75,7 +75,7 @@ func (s *Service) CheckRemove(ctx context.Context, id, version string) error {
 // Validate returns what Create would make of c, whether the id is taken or not.
 func (s *Service) Validate(c idp.Client, chosen idp.Secret) (idp.Client, error) {
 	c.ID, c.ManagedBy = cmp.Or(c.ID, rand.Text()), idp.ManagedByAPI
-	full, err := s.Defaults.validateNew(c)
+	full, err := s.defaults().validateNew(c)
 	if err != nil {
 		return idp.Client{}, err
 	}

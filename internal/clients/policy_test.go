@@ -40,7 +40,7 @@ func TestVanishedPolicyIsNotForgotten(t *testing.T) {
 	create(t, store, c)
 	var log bytes.Buffer
 	r := clients.New(store, slog.New(slog.NewTextHandler(&log, nil)), time.Now)
-	r.Defaults = clients.Defaults{ClaimPolicies: []string{"default"}, AccessPolicies: []string{}}
+	r.SetDefaults(clients.Defaults{ClaimPolicies: []string{"default"}, AccessPolicies: []string{}})
 	if err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,6 @@ type Source interface {
 // concurrent use. Call Reload when the store reports a change, and now and then
 // besides: notifications can be lost, and a secret expires without one.
 type Registry struct {
-	// Defaults fill in what clients leave out. Set them before the first use.
-	Defaults Defaults
-
 	source Source
 	log    *slog.Logger
 	now    func() time.Time
@@ -39,6 +36,7 @@ type Registry struct {
 	current atomic.Pointer[view]
 
 	reloading sync.Mutex
+	defaults  Defaults  // guarded by reloading
 	reloaded  time.Time // when the last reload ended; guarded by reloading
 	failure   error     // what came of it; guarded by reloading
 }
@@ -54,6 +52,13 @@ func New(source Source, log *slog.Logger, now func() time.Time) *Registry {
 	r := &Registry{source: source, log: log, now: now}
 	r.current.Store(&view{})
 	return r
+}
+
+// SetDefaults says what fills in what clients leave out, from the next Reload on.
+func (r *Registry) SetDefaults(d Defaults) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	r.defaults = d
 }
 
 // Client returns the client with the given id, complete with defaults. The
@@ -145,8 +150,8 @@ func (r *Registry) view(stored []idp.Client) *view {
 	v := &view{byID: make(map[string]*idp.Client, len(stored))}
 	seen := map[string]bool{}
 	for _, row := range stored {
-		row.Scope = r.Defaults.withoutGone(row)
-		c, err := r.Defaults.withoutPolicies(row, r.log).Validate(row)
+		row.Scope = r.defaults.withoutGone(row)
+		c, err := r.defaults.withoutPolicies(row, r.log).Validate(row)
 		if err != nil {
 			r.log.Error("client ignored: its registration is not valid", "client_id", row.ID, "err", err)
 			continue

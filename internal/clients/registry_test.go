@@ -213,7 +213,7 @@ func TestScopesOfResourcesThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := clients.New(postgres.New(pool), slog.New(slog.DiscardHandler), time.Now)
-	r.Defaults = clients.Defaults{Scopes: []string{"mail.read"}}
+	r.SetDefaults(clients.Defaults{Scopes: []string{"mail.read"}})
 	if err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}

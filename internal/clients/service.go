@@ -46,6 +46,15 @@ const configSecret = "config:"
 type Service struct {
 	Store    Store
 	Defaults Defaults
+	// Live, if it is set, says the defaults in place of Defaults, those of a configuration that may change.
+	Live func() Defaults
+}
+
+func (s *Service) defaults() Defaults {
+	if s.Live != nil {
+		return s.Live()
+	}
+	return s.Defaults
 }
 
 // Client returns one client, complete with defaults, or idp.ErrNotFound.
@@ -98,7 +107,7 @@ func (s *Service) Export(ctx context.Context) ([]idp.Client, error) {
 
 // complete shows an invalid row, which the registry ignores, as far as it can be read.
 func (s *Service) complete(c idp.Client) idp.Client {
-	c, _ = s.Defaults.Validate(c)
+	c, _ = s.defaults().Validate(c)
 	return c
 }
 
@@ -110,7 +119,7 @@ func (s *Service) Create(ctx context.Context, c idp.Client, chosen idp.Secret) (
 		c.ID = rand.Text()
 	}
 	c.ManagedBy, c.Source = idp.ManagedByAPI, ""
-	full, err := s.Defaults.validateNew(c)
+	full, err := s.defaults().validateNew(c)
 	if err != nil {
 		return idp.Client{}, "", err
 	}

@@ -18,7 +18,7 @@ const (
 // decodeDir appends the clients of clients_dir. A directory without files is
 // refused: a volume that was not mounted looks like one, and would disable every client.
 func (d *decoder) decodeDir(c *Config) {
-	names, err := d.files.list(c.ClientsDir)
+	names, err := d.files.readDir(c.ClientsDir)
 	switch {
 	case err != nil:
 		d.add("clients_dir", "cannot read the directory: %w", err)

@@ -11,9 +11,9 @@ import (
 // Files are the files that a configuration was read from, as they were then: the file
 // itself, those of clients_dir and those that secrets are in.
 type Files struct {
-	seen  map[string]seenFile // by path
-	dir   string              // clients_dir, if there is one
-	names []string
+	seen map[string]seenFile // by path
+	dir  string              // clients_dir, if there is one
+	list [sha256.Size]byte   // of what is in it
 }
 
 type seenFile struct {
@@ -34,8 +34,8 @@ func (f *Files) Changed() bool {
 	if f.dir == "" {
 		return false
 	}
-	names, _ := clientFiles(f.dir)
-	return !slices.Equal(names, f.names)
+	names, err := clientFiles(f.dir)
+	return f.list != sumOf([]byte(strings.Join(names, "\x00")), err)
 }
 
 func (f *Files) read(path string, limit int64) ([]byte, error) {
@@ -47,15 +47,15 @@ func (f *Files) read(path string, limit int64) ([]byte, error) {
 // sumOf tells one content from another, and from a file that cannot be read.
 func sumOf(data []byte, err error) [sha256.Size]byte {
 	if err != nil {
-		return [sha256.Size]byte{}
+		return sha256.Sum256([]byte("error: " + err.Error()))
 	}
 	return sha256.Sum256(data)
 }
 
-func (f *Files) list(dir string) (names []string, err error) {
-	f.dir = dir
-	f.names, err = clientFiles(dir)
-	return f.names, err
+func (f *Files) readDir(dir string) ([]string, error) {
+	names, err := clientFiles(dir)
+	f.dir, f.list = dir, sumOf([]byte(strings.Join(names, "\x00")), err)
+	return names, err
 }
 
 // clientFiles lists the files of a directory that hold clients. Hidden ones are an

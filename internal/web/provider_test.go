@@ -128,7 +128,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 		must(p.t, err)
 	}
 	registry := clients.New(store, log, time.Now)
-	registry.Defaults = defaults
+	registry.SetDefaults(defaults)
 	must(p.t, registry.Reload(ctx))
 	kek, err := keyring.ParseKEK("0123456789abcdefghijklmnopqrstuvwxyzABCD")
 	must(p.t, err)

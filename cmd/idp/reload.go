@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"near-idp/internal/clients"
+	"near-idp/internal/config"
+	"near-idp/internal/idp"
+)
+
+const (
+	// configCheck is how soon a changed configuration is noticed.
+	configCheck = 10 * time.Second
+	// configSettle is how long its files must have stayed the same: whoever writes
+	// several, or a long one, is not done at once, and half a file may well be valid.
+	configSettle = time.Second
+)
+
+// liveKeys are those that take effect while the provider runs. The others need a restart.
+var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups"}
+
+// A follower keeps a running provider in step with its configuration. What cannot
+// be used leaves everything as it was.
+type follower struct {
+	path     string
+	files    *config.Files  // as they were read last
+	running  *config.Config // what is in force; keys that need a restart are those of the start
+	next     *config.Config // read, but not in force yet; nil: none
+	settle   time.Duration
+	provider *provider
+	log      *slog.Logger
+	said     string // the last failure to put next in force, which is said once
+}
+
+// follow reads the files again when they change, or at once on SIGHUP, until ctx ends.
+func (f *follower) follow(ctx context.Context, interval time.Duration) {
+	ctx = idp.WithOrigin(ctx, idp.Origin{Actor: idp.ActorConfig})
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		again := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			again = true
+		case <-ticker.C:
+		}
+		if again || f.files.Changed() {
+			f.read(ctx)
+		}
+		if f.next != nil {
+			f.apply(ctx)
+		}
+	}
+}
+
+// read reads the configuration once it stays the same.
+func (f *follower) read(ctx context.Context) {
+	cfg, files, err := loadFiles(f.path)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(f.settle):
+		}
+		if !files.Changed() {
+			break
+		}
+		cfg, files, err = loadFiles(f.path)
+	}
+	f.files, f.next, f.said = files, nil, ""
+	if err != nil {
+		f.log.Error("the changed configuration is not used, what was in force stays", "err", err)
+		return
+	}
+	for _, warning := range cfg.Warnings {
+		f.log.Warn(warning)
+	}
+	for _, key := range config.Differences(f.running, cfg) {
+		if top, _, _ := strings.Cut(key, "."); !slices.Contains(liveKeys, top) {
+			f.log.Warn(key + " changed: restart to apply")
+		}
+	}
+	f.next = cfg
+}
+
+// apply puts what was read in force, the clients first, which are one transaction: if they
+// cannot be, nothing is. It is tried again until it succeeds, since the database may be away.
+func (f *follower) apply(ctx context.Context) {
+	next := f.running.WithLive(f.next)
+	plan, err := applyClients(ctx, next, f.provider.store)
+	if err == nil {
+		f.provider.policies.set(next)
+		f.provider.clients.SetDefaults(f.provider.policies.defaults())
+		err = f.provider.clients.Reload(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil && err.Error() != f.said {
+			f.said = err.Error()
+			f.log.Error("the changed configuration is not in force yet", "err", err)
+		}
+		return
+	}
+	changed := config.Differences(f.running, next)
+	f.running, f.next, f.said = next, nil, ""
+	f.record(ctx, changed, plan)
+}
+
+// record tells the log, and the audit log if there is something new, what is in force now.
+func (f *follower) record(ctx context.Context, changed []string, plan clients.Plan) {
+	f.log.Info("configuration applied", "file", f.path, "changed", changed, "clients_created", plan.Create, "clients_updated", plan.Update)
+	if len(changed) == 0 && !plan.Applied {
+		return
+	}
+	if err := recordConfig(ctx, f.provider.store, map[string]any{
+		"file": f.path, "changed": changed, "clients_created": plan.Create, "clients_updated": plan.Update,
+	}); err != nil {
+		f.log.Warn("audit", "err", err)
+	}
+}
