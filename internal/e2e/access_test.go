@@ -103,7 +103,7 @@ func TestAccessPolicyUnderSingleSignOn(t *testing.T) {
 	}
 }
 
-// S09: a block ends everything everywhere at once and keeps the account out.
+// S09, U02: a block ends everything everywhere at once and keeps the account out.
 func TestBlockedAccountIsOutEverywhere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, pgtest.DSN(t))

@@ -98,6 +98,9 @@ func (d document) reachable(name string) {
 func (d document) offers(name string, known []string, works func(value string) bool) {
 	d.Helper()
 	offered := d.list(name)
+	if sorted := slices.Sorted(slices.Values(offered)); len(slices.Compact(sorted)) < len(offered) {
+		d.Errorf("%s names one twice: %q", name, offered)
+	}
 	for _, value := range slices.Concat(offered, known) {
 		if got, want := works(value), slices.Contains(offered, value); got != want {
 			d.Errorf("%s: %q works: %v, advertised: %v", name, value, got, want)

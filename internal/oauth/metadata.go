@@ -76,8 +76,8 @@ func (p *Provider) describe() metadata {
 		IntrospectionAuthAlgs: jose.Algs,
 		DPoPAlgs:              proofAlgs,
 		ChallengeMethods:      []string{methodS256},
-		Claims: append([]string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
-			p.ProfileClaims()...),
+		Claims: append([]string{"iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
+			p.ProfileClaims()...), // sub among them
 		ClaimTypes:         []string{"normal"},
 		ClaimsParameter:    true,
 		BackchannelLogout:  true,
