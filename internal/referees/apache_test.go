@@ -86,7 +86,7 @@ func (a apache) signIn(p *person) {
 	if !a.knows(p, at) {
 		p.Fatalf("%s: %s %v %s", at.Request.URL, at.Status, at.Header, at.body)
 	}
-	if !at.signed(p) {
+	if !p.signed(at) {
 		p.Errorf("nothing had to be signed: %q", at.trail)
 	}
 }

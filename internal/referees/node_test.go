@@ -170,7 +170,7 @@ func (a app) logout(p *person) {
 	}
 	at := p.open(a.base + "/login")
 	a.knows(p, at)
-	if !at.signed(p) {
+	if !p.signed(at) {
 		p.Errorf("after the logout nothing had to be signed: %q", at.trail)
 	}
 }

@@ -106,7 +106,7 @@ func (x proxy) shown(p *person, at *page) http.Header {
 func (x proxy) signIn(p *person) http.Header {
 	p.Helper()
 	at := p.open(x.base + "/reports")
-	if !at.signed(p) {
+	if !p.signed(at) {
 		p.Errorf("nothing had to be signed: %q", at.trail)
 	}
 	return x.shown(p, at)

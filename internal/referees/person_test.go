@@ -45,11 +45,6 @@ type page struct {
 	trail []string
 }
 
-// signed reports whether the wallet had to sign on the way.
-func (at *page) signed(p *person) bool {
-	return strings.Contains(strings.Join(at.trail, " "), p.site.issuer+"/login/")
-}
-
 // open goes to an address and follows every redirect. At the pages of the
 // provider it has the wallet sign, and allows what the application wants.
 func (p *person) open(address string) *page {
