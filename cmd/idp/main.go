@@ -64,7 +64,9 @@ func commands() []command {
 		{"config validate", "check the configuration file", runConfigValidate},
 		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
 		{"login", "sign in to an application from a terminal", runLogin},
+		{"doctor", "look for what is wrong, and say what to do about it", runDoctor},
 		{"healthcheck", "ask the running provider whether it is alive", runHealthcheck},
+		{"completion", "print what completes commands in a shell", runCompletion},
 		{"version", "print the version", runVersion},
 	}
 }
