@@ -33,6 +33,7 @@ var (
 	_ oauth.Store        = (*postgres.Store)(nil)
 	_ keyring.Store      = (*postgres.Store)(nil)
 	_ clients.Store      = (*postgres.Store)(nil)
+	_ clients.UseStore   = (*postgres.Store)(nil)
 	_ logout.Store       = (*postgres.Store)(nil)
 	_ audit.Journal      = (*postgres.Store)(nil)
 	_ web.Protocol       = (*oauth.Provider)(nil)
@@ -46,6 +47,7 @@ type provider struct {
 	store   *postgres.Store
 	ring    *keyring.Ring
 	clients *clients.Registry
+	uses    *clients.Uses
 	// policies are those in force; set replaces them.
 	policies *policies
 	courier  *logout.Courier
@@ -93,12 +95,13 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, fmt.Errorf("near.rpc: %w", err)
 	}
+	uses := clients.NewUses(store, opts.Log, time.Now)
 	protocol, err := oauth.New(oauth.Options{
 		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
 		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
 		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
 		RequireDPoPNonce: cfg.DPoP.RequireNonce,
-		MatchRedirect:    clients.MatchRedirect, CheckSecret: clients.CheckSecret, NearestClient: registry.Nearest,
+		MatchRedirect:    clients.MatchRedirect, CheckSecret: uses.CheckSecret, Used: uses.Client, NearestClient: registry.Nearest,
 		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
 		Scopes: claims.Scopes(), Resources: cfg.Resources,
 		Outbound: outboundClient(cfg),
@@ -126,7 +129,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: newAdmin(cfg, store, inForce, opts)}, nil
 }
 
@@ -176,10 +179,12 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	const (
 		sweepEvery  = time.Minute
 		reloadEvery = time.Minute // a safety net beside the notifications
+		usesEvery   = time.Minute
 	)
 	var group sync.WaitGroup
 	group.Go(func() { p.store.Watch(ctx, p.log, func(table string) { p.reload(ctx, table) }) })
 	group.Go(func() { p.courier.Run(ctx) })
+	group.Go(func() { p.uses.Run(ctx, usesEvery) })
 	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
 	group.Go(func() {
 		every(ctx, sweepEvery, func() {

@@ -58,15 +58,25 @@ func HashSecret(secret idp.Secret) ([]byte, error) {
 // expired by now. It takes the same time whichever secret matches, and is never
 // true for a client that has none by its method.
 func CheckSecret(c *idp.Client, given string, now time.Time) bool {
+	_, ok := matchSecret(c, given, now)
+	return ok
+}
+
+// matchSecret is CheckSecret, and returns the id of the secret that matches.
+func matchSecret(c *idp.Client, given string, now time.Time) (id string, ok bool) {
 	if !c.UsesSecret() || given == "" || len(given) > maxSecret {
-		return false
+		return "", false
 	}
 	hash := sha256.Sum256([]byte(given))
 	match := 0
 	for _, s := range c.Secrets {
 		if s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) {
-			match |= subtle.ConstantTimeCompare(hash[:], s.Hash)
+			same := subtle.ConstantTimeCompare(hash[:], s.Hash)
+			match |= same
+			if same == 1 {
+				id = s.ID
+			}
 		}
 	}
-	return match == 1
+	return id, match == 1
 }

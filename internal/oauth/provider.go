@@ -90,6 +90,7 @@ type Options struct {
 	RequireDPoPNonce bool
 	MatchRedirect    func(registered []string, given string) bool
 	CheckSecret      func(c *idp.Client, given string, now time.Time) bool
+	Used             func(clientID string) // is told of each client that gets tokens; may be nil
 	// NearestClient returns the client_id that is most like an unknown one, if any is; nil: nobody knows.
 	NearestClient func(id string) string
 	// Profile returns the claims about a person that these scopes disclose to a

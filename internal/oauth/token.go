@@ -35,6 +35,9 @@ func (p *Provider) Token(ctx context.Context, r *http.Request) (*TokenResponse, 
 		return nil, err
 	}
 	response, err := p.tokens(ctx, client, r)
+	if err == nil && p.Used != nil {
+		p.Used(client.ID)
+	}
 	return response, of(client, err)
 }
 
