@@ -12,6 +12,7 @@ import (
 var ours = map[string]string{
 	"internal/admin":           "internal/clients internal/idp internal/limit internal/presets",
 	"internal/admin/admintest": "internal/admin",
+	"internal/doctor":          "",
 	"internal/idp":             "",
 	"internal/limit":           "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",
