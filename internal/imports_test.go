@@ -12,6 +12,7 @@ import (
 var ours = map[string]string{
 	"internal/admin":           "internal/clients internal/idp internal/limit internal/presets",
 	"internal/admin/admintest": "internal/admin",
+	"internal/console":         "internal/admin internal/idp internal/presets web/static",
 	"internal/doctor":          "",
 	"internal/idp":             "",
 	"internal/limit":           "internal/idp",
@@ -53,7 +54,7 @@ var homes = map[string]string{
 	"github.com/jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
 	"github.com/pressly/goose":        "internal/postgres internal/pgtest",
 	"github.com/mr-tron/base58":       "internal/near",
-	"github.com/a-h/templ":            "web/templates internal/web internal/demo",
+	"github.com/a-h/templ":            "web/templates internal/web internal/console internal/demo",
 	"github.com/pb33f":                "internal/admin/admintest",
 	"go.yaml.in/yaml":                 "internal/admin internal/config internal/idp cmd/idp",
 	"github.com/coreos/go-oidc":       "internal/demo cmd/idp",

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Where the parts of development mode are reached. The three host names differ
+// Where the parts of development mode are reached. The host names differ
 // because cookies do not tell ports apart.
 const (
 	devAddress    = "127.0.0.1:8080"
@@ -31,6 +31,8 @@ const (
 	devDemoPort   = 8081
 	devWalletHost = "wallet.localhost"
 	devWalletPort = 8082
+	devAdminHost  = "admin.localhost"
+	devAdminPort  = 8083
 )
 
 // A development is one run of `idp dev`.
@@ -40,8 +42,9 @@ type development struct {
 	cfg       *config.Config
 	log       *slog.Logger
 
-	issuer, demo *demo.Listener
-	app          *demo.App
+	issuer, demo, admin *demo.Listener
+	app                 *demo.App
+	administrator       string // on a real network; empty: nobody
 
 	// Only on the simulated network; nil otherwise.
 	walletListener *demo.Listener
@@ -53,14 +56,15 @@ type development struct {
 func runDev(ctx context.Context, args []string) error {
 	o := newOptions("dev", "", `
 Runs a provider to try and to develop against: with its own PostgreSQL, a demo
-application, a wallet and a simulated NEAR network. It needs no wallet, no
-account and no internet, and it listens on this machine alone.
+application, the admin pages, a wallet and a simulated NEAR network. It needs no
+wallet, no account and no internet, and it listens on this machine alone.
 
 Examples:
   idp dev
-  idp dev --network testnet
+  idp dev --network testnet --admin you.testnet
   idp dev --addr 127.0.0.1:9090`)
 	network := o.String("network", "", "a real `NETWORK`, testnet or mainnet, with the real wallets, instead of the simulated one")
+	administrator := o.String("admin", "", "the `ACCOUNT` of that network that may use the admin pages")
 	address := o.String("addr", devAddress, "loopback `ADDRESS` of the provider")
 	dir := o.String("dir", "", "`DIRECTORY` that keeps everything (default: $IDP_DEV_DIR, or one of the user's own)")
 	verbose := o.Bool("verbose", false, "log every request")
@@ -70,11 +74,14 @@ Examples:
 	if *network != "" && *network != config.Testnet && *network != config.Mainnet {
 		return usage("dev", "unknown network %q: write testnet or mainnet, or leave --network out for the simulated one", *network)
 	}
+	if *administrator != "" && *network == "" {
+		return usage("dev", "--admin is for a real network: on the simulated one, %s administers", demo.Administrator)
+	}
 	port, err := loopbackPort(*address)
 	if err != nil {
 		return err
 	}
-	d := &development{dir: *dir, customDir: *dir != "", log: devLogger(*verbose)}
+	d := &development{dir: *dir, customDir: *dir != "", log: devLogger(*verbose), administrator: *administrator}
 	if d.dir == "" {
 		d.dir = devDataDir(ctx)
 	}
@@ -122,7 +129,7 @@ func (d *development) listen(port int, simulated bool) error {
 		return fmt.Errorf("demo application: %w", err)
 	}
 	if !simulated {
-		return nil
+		return d.listenAdmin(d.demo)
 	}
 	if d.walletListener, err = demo.ListenFrom(max(devWalletPort, d.demo.Port()+1)); err != nil {
 		return fmt.Errorf("development wallet: %w", err)
@@ -130,11 +137,19 @@ func (d *development) listen(port int, simulated bool) error {
 	if d.rpcListener, err = demo.Listen(0); err != nil {
 		return fmt.Errorf("simulated network: %w", err)
 	}
+	return d.listenAdmin(d.walletListener)
+}
+
+// listenAdmin takes a port after those that people look at.
+func (d *development) listenAdmin(before *demo.Listener) (err error) {
+	if d.admin, err = demo.ListenFrom(max(devAdminPort, before.Port()+1)); err != nil {
+		return fmt.Errorf("admin pages: %w", err)
+	}
 	return nil
 }
 
 func (d *development) close() {
-	for _, l := range []*demo.Listener{d.issuer, d.demo, d.walletListener, d.rpcListener} {
+	for _, l := range []*demo.Listener{d.issuer, d.demo, d.admin, d.walletListener, d.rpcListener} {
 		if l != nil {
 			l.Close()
 		}
@@ -185,10 +200,16 @@ func (d *development) build(key idp.Secret, network string) providerOptions {
 	c.Issuer = fmt.Sprintf("http://%s:%d", devIssuerHost, d.issuer.Port())
 	c.Branding.Name = "Development provider"
 	c.Encryption.Keys = []idp.Secret{key}
+	c.Listen.Admin = d.admin.Addr().String()
+	c.Admin.URL = "http://" + hostPort(devAdminHost, d.admin)
+	if d.administrator != "" {
+		c.Admin.Accounts = []string{d.administrator}
+	}
 	c.Near.Network = cmp.Or(network, demo.NetworkID)
 	options := providerOptions{Log: d.log, Notice: "Development mode, with real accounts of NEAR " + network + "."}
 	if network == "" {
 		options.Notice = "Development mode: the NEAR network and its accounts are simulated."
+		c.Admin.Accounts = []string{demo.Administrator}
 		d.network = demo.NewNetwork(key)
 		d.wallet = demo.NewWallet(d.network, hostPort(devWalletHost, d.walletListener))
 		c.Near.RPC = []string{"http://" + d.rpcListener.Addr().String()}
@@ -212,6 +233,7 @@ func hostPort(host string, l *demo.Listener) string {
 // serve answers on every port until ctx ends or one of them fails.
 func (d *development) serve(ctx context.Context, p *provider) error {
 	group, ctx := errgroup.WithContext(ctx)
+	p.adminListener = d.admin
 	group.Go(func() error { return p.serve(ctx, d.issuer) })
 	group.Go(func() error { return serveUntil(ctx, d.demo, d.app) })
 	if d.network != nil {
@@ -231,6 +253,14 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
+func (d *development) printAdmin(line func(name, value string)) {
+	if accounts := d.cfg.Admin.Accounts; len(accounts) > 0 {
+		line("Admin", d.cfg.Admin.URL+"  as "+accounts[0])
+	} else {
+		line("Admin", d.cfg.Admin.URL+"  (for nobody yet: idp dev --network "+d.cfg.Near.Network+" --admin ACCOUNT)")
+	}
+}
+
 // print is the one screen that says where everything is.
 func (d *development) print(w io.Writer) {
 	line := func(name, value string) { fmt.Fprintf(w, "  %-11s %s\n", name, value) }
@@ -241,6 +271,7 @@ func (d *development) print(w io.Writer) {
 	if d.wallet != nil {
 		line("Wallet", d.wallet.URL())
 	}
+	d.printAdmin(line)
 	fmt.Fprintln(w)
 	if d.network != nil {
 		line("Simulated", "the NEAR network, its accounts, and the wallet that holds their keys.")

@@ -10,7 +10,7 @@ import (
 	"near-idp/internal/idp"
 )
 
-// policies are the claim and access policies in force. They change all at once.
+// policies are the claim and access policies in force, and who administers. They change all at once.
 type policies struct {
 	current atomic.Pointer[inForce]
 }
@@ -19,6 +19,7 @@ type inForce struct {
 	claims   *claims.Policies
 	access   *access.Rules
 	defaults clients.Defaults
+	admins   []string
 }
 
 func newPolicies(cfg *config.Config) *policies {
@@ -30,11 +31,14 @@ func newPolicies(cfg *config.Config) *policies {
 // set puts those of a valid configuration in force. Requests that are under way end with either.
 func (p *policies) set(cfg *config.Config) {
 	claims, access := cfg.Policies()
-	p.current.Store(&inForce{claims, access, clientDefaults(cfg)})
+	p.current.Store(&inForce{claims, access, clientDefaults(cfg), cfg.Admin.Accounts})
 }
 
 // defaults are what the configuration in force says where a client says nothing.
 func (p *policies) defaults() clients.Defaults { return p.current.Load().defaults }
+
+// admins are the subjects that may sign in to the admin pages.
+func (p *policies) admins() []string { return p.current.Load().admins }
 
 // profile, claimNames and allowed are what the protocol asks.
 

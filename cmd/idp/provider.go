@@ -85,6 +85,10 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	inForce := newPolicies(cfg)
 	registry := clients.New(store, opts.Log, time.Now)
 	registry.SetDefaults(inForce.defaults())
+	ownClient := newBuiltIn(cfg)
+	if cfg.Listen.Admin != config.AdminOff {
+		registry.BuiltIn = []idp.Client{ownClient.client}
+	}
 	if err := registry.Reload(ctx); err != nil {
 		return nil, fmt.Errorf("read clients: %w", err)
 	}
@@ -129,8 +133,12 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
+	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins)
+	if err != nil {
+		return nil, err
+	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: newAdmin(cfg, store, inForce, opts)}, nil
+		admin: side}, nil
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {

@@ -24,7 +24,7 @@ const (
 )
 
 // liveKeys are those that take effect while the provider runs. The others need a restart.
-var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups"}
+var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups", "admin.accounts"}
 
 // A follower keeps a running provider in step with its configuration. What cannot
 // be used leaves everything as it was.
@@ -88,7 +88,7 @@ func (f *follower) read(ctx context.Context) {
 		f.log.Warn(warning)
 	}
 	for _, key := range config.Differences(f.running, cfg) {
-		if top, _, _ := strings.Cut(key, "."); !slices.Contains(liveKeys, top) {
+		if top, _, _ := strings.Cut(key, "."); !slices.Contains(liveKeys, top) && !slices.Contains(liveKeys, key) {
 			f.log.Warn(key + " changed: restart to apply")
 		}
 	}

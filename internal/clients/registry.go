@@ -29,6 +29,10 @@ type Source interface {
 // concurrent use. Call Reload when the store reports a change, and now and then
 // besides: notifications can be lost, and a secret expires without one.
 type Registry struct {
+	// BuiltIn are clients that are in no store, complete as they are: the provider's own.
+	// Set them before the first use.
+	BuiltIn []idp.Client
+
 	source Source
 	log    *slog.Logger
 	now    func() time.Time
@@ -149,6 +153,9 @@ func (r *Registry) reload(ctx context.Context) error {
 func (r *Registry) view(stored []idp.Client) *view {
 	v := &view{byID: make(map[string]*idp.Client, len(stored))}
 	seen := map[string]bool{}
+	for i := range r.BuiltIn {
+		v.byID[r.BuiltIn[i].ID] = &r.BuiltIn[i]
+	}
 	for _, row := range stored {
 		row.Scope = r.defaults.withoutGone(row)
 		c, err := r.defaults.withoutPolicies(row, r.log).Validate(row)

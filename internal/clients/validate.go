@@ -200,6 +200,8 @@ func checkID(id string) error {
 		return errors.New("must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ -")
 	case id == "." || id == "..":
 		return errors.New("is a path segment: choose a name such as grafana")
+	case id == idp.AdminClientID:
+		return errors.New("is that of the provider's own admin pages: choose another")
 	case implicit.MatchString(id):
 		return errors.New("has the form of an implicit NEAR account, so its tokens could be taken for that account's: choose a name such as grafana")
 	case subAccount.MatchString(id) || network.MatchString(id):

@@ -15,6 +15,9 @@ const AdminOff = "off"
 // accountSyntax is that of NEAR account ids, 2 to 64 characters of it.
 var accountSyntax = regexp.MustCompile(`^[a-z0-9]+([-_.][a-z0-9]+)*$`)
 
+// laterOwner ends the subject of somebody who has an account after others had it.
+var laterOwner = regexp.MustCompile(`#[1-9][0-9]{0,8}$`)
+
 func isAccount(id string) bool { return len(id) >= 2 && len(id) <= 64 && accountSyntax.MatchString(id) }
 
 // isAddress reports whether text is a host:port to listen on.
@@ -40,7 +43,7 @@ func (c *Config) checkAdmin(p *problems) {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("listen.admin is %s, which other machines reach, and it speaks plain HTTP: put TLS in front of it, or listen on 127.0.0.1", quote(c.Listen.Admin)))
 	}
 	for i, account := range c.Admin.Accounts {
-		if !isAccount(account) {
+		if !isAccount(laterOwner.ReplaceAllString(account, "")) {
 			p.add(fmt.Sprintf("admin.accounts[%d]", i), "%s is not a NEAR account id, such as alice.near", quote(account))
 		}
 	}

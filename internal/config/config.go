@@ -214,7 +214,8 @@ type Lifetimes struct {
 
 // Admin says who administers the provider besides the holders of API keys.
 type Admin struct {
-	// Accounts are the NEAR accounts that may sign in to the admin pages. Default: none.
+	// Accounts are the NEAR accounts that may sign in to the admin pages. One that was deleted
+	// and made anew belongs to somebody else, who is not let in until "alice.near#2" is listed. Default: none.
 	Accounts []string `yaml:"accounts"`
 	// URL is where administrators' browsers reach the admin side, without a trailing
 	// slash: https, or http on a loopback host. Default: http and the address of listen.admin.

@@ -32,6 +32,10 @@ var accounts = []account{
 	{"alice.near", "Lives on mainnet, not on testnet", false, nil},
 }
 
+// Administrator is the account of the simulated network that administers the provider. The
+// others are turned away, as they would be elsewhere.
+const Administrator = "alice.testnet"
+
 // First reports the account that the wallet proposes.
 func (a account) First() bool { return a.ID == accounts[0].ID }
 

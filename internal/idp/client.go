@@ -33,6 +33,9 @@ const ProfileFAPI2 = "fapi2"
 // FAPI2Algs are the algorithms that the FAPI 2.0 Security Profile knows (section 5.4.1).
 var FAPI2Algs = []string{ES256, EdDSA, PS256}
 
+// AdminClientID is the client of the provider's own admin pages. It is in no store, and nobody can register it.
+const AdminClientID = "idp-admin"
+
 // Who owns a client's row; only the owner may change it.
 const (
 	ManagedByConfig = "config"

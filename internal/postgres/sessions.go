@@ -25,6 +25,23 @@ func (s *Store) Session(ctx context.Context, hash []byte) (*idp.Session, error) 
 	return &session, nil
 }
 
+// SessionBySID returns the live session with this public id, of an account that
+// still belongs to whoever signed in, or idp.ErrNotFound.
+func (s *Store) SessionBySID(ctx context.Context, sid string) (*idp.Session, error) {
+	var session idp.Session
+	who := &session.Identity
+	err := s.db.QueryRow(ctx, `
+		SELECT s.hash, s.sid, s.subject, s.account_id, s.network, s.public_key, s.auth_time, s.idle_expires_at, s.expires_at
+		FROM sessions s
+		JOIN subjects o ON o.network = s.network AND o.subject = s.subject AND o.closed_at IS NULL
+		WHERE s.sid = $1 AND s.ended_at IS NULL AND s.idle_expires_at > now() AND s.expires_at > now() AND `+unblocked("s"), sid).Scan(
+		&session.Hash, &who.SID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &session.IdleExpires, &session.ExpiresAt)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &session, nil
+}
+
 // useSession begins a statement that a live session answers. Using it is what
 // keeps it from going idle.
 var useSession = `

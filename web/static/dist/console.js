@@ -1,0 +1,1 @@
+for(let t of document.querySelectorAll("button[data-copy]"))t.addEventListener("click",async()=>{let e=document.getElementById(t.dataset.copy)?.textContent??"",n=t.textContent;await navigator.clipboard.writeText(e),t.textContent="Copied",setTimeout(()=>t.textContent=n,2e3)});
