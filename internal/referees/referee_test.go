@@ -60,11 +60,17 @@ func (r *referee) absent(format string, args ...any) {
 	r.Skip("not run: " + r.why)
 }
 
-// try is the part of one kind of account.
+// try is the part of one kind of account. One that is skipped is not tried.
 func (r *referee) try(k kind, login func(t *testing.T)) {
 	r.Helper()
-	r.tried = append(r.tried, k)
-	r.Run(string(k), login)
+	r.Run(string(k), func(t *testing.T) {
+		t.Cleanup(func() {
+			if !t.Skipped() {
+				r.tried = append(r.tried, k)
+			}
+		})
+		login(t)
+	})
 }
 
 // report adds the row. Who has not tried every kind of account has not passed.
