@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"near-idp/internal/admin"
@@ -234,7 +235,16 @@ func (c clientOutput) table(w io.Writer) {
 	l := c.Lifetimes
 	row("lifetimes", fmt.Sprintf("code %s, access token %s, ID token %s, refresh token %s idle, %s at most",
 		l.Code, l.AccessToken, l.IDToken, l.RefreshIdle, l.RefreshAbsolute))
-	row("managed by", c.ManagedBy)
+	row("managed by", strings.TrimSpace(c.ManagedBy+" "+shown(c.Source)))
+	row("last used", lastUsed(c.LastUsedAt))
+}
+
+// lastUsed is to the minute: no request waits for the note of it.
+func lastUsed(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format("2006-01-02T15:04Z")
 }
 
 // kind says in a word or two what sort of client it is.

@@ -86,9 +86,9 @@ Examples:
 			fmt.Fprintf(w, "Application %s has no secret.\n", shown(id[0]))
 			return
 		}
-		fmt.Fprintln(w, "ID\tBEGINS WITH\tMADE\tEXPIRES")
+		fmt.Fprintln(w, "ID\tBEGINS WITH\tMADE\tEXPIRES\tLAST USED")
 		for _, s := range secrets {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, cmp.Or(s.Prefix, "-"), s.CreatedAt.UTC().Format(time.RFC3339), end(s))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, cmp.Or(s.Prefix, "-"), s.CreatedAt.UTC().Format(time.RFC3339), end(s), lastUsed(s.LastUsedAt))
 		}
 	})
 }
