@@ -103,7 +103,8 @@ func (r *Rules) Names() []string { return append([]string{}, slices.Sorted(maps.
 // Check returns nil if the policy of this name lets the account in, and otherwise
 // an error that wraps idp.ErrDenied and says why, for operators. Deny wins; an empty Allow is
 // everybody; a client without a policy takes everybody; and a policy that
-// is not configured (any more) lets nobody in.
+// is not configured (any more, or at this replica yet) lets nobody in, for which the error wraps
+// idp.ErrUnconfigured as well.
 func (r *Rules) Check(name, account string) error {
 	if name == "" {
 		return nil
@@ -111,7 +112,7 @@ func (r *Rules) Check(name, account string) error {
 	p := r.policies[name]
 	switch {
 	case p == nil:
-		return fmt.Errorf("%w: the access policy %q is not in the configuration, so nobody may sign in: add it under access_policies, or give the client another", idp.ErrDenied, name)
+		return fmt.Errorf("%w: the access policy %q is %w, so nobody may sign in: add it under access_policies, or give the client another", idp.ErrDenied, name, idp.ErrUnconfigured)
 	case r.has(&p.deny, account):
 		return fmt.Errorf("%w: the access policy %q denies %s", idp.ErrDenied, name, account)
 	case !p.allow.empty() && !r.has(&p.allow, account):

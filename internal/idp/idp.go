@@ -21,6 +21,8 @@ var (
 	ErrManagedByConfig = error(&conflict{})
 	// ErrDenied reports that the operator does not let this account in.
 	ErrDenied = errors.New("access denied")
+	// ErrUnconfigured reports that what a client refers to is not in the configuration, any more or yet.
+	ErrUnconfigured = errors.New("not in the configuration")
 	// ErrUnavailable reports that the database did not answer. Nothing was
 	// half done: every change is one statement.
 	ErrUnavailable = errors.New("database unavailable")

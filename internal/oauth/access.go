@@ -31,6 +31,12 @@ func (p *Provider) expel(ctx context.Context, c *idp.Client, grant *idp.Grant, c
 		Description: "The account may not sign in to this application any more; what was issued for it is revoked."}
 }
 
+// misconfigured refuses while the rule that would decide is missing. Nothing is lost by it.
+func misconfigured(cause error) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Code: temporarilyUnavailable, Err: cause,
+		Description: "Nobody may sign in to this application at the moment, by a mistake of this provider's operator. The token stays valid."}
+}
+
 // AccessDenied answers a request whose person, as far as the browser is signed in, may not use
 // the client, and who may not be asked to be somebody else. cause is for operators.
 func (p *Provider) AccessDenied(r *Request, cause error) error {

@@ -62,6 +62,23 @@ func TestCodeOfADeniedAccountIsWorthNothing(t *testing.T) {
 	}
 }
 
+// What an operator's mistake, or a replica that has not read the configuration yet, refuses
+// is not lost: the same token works when the policy is there.
+func TestMissingPolicyRefusesAndEndsNothing(t *testing.T) {
+	e := setup(t)
+	e.let(idp.AccessPolicy{})
+	got := e.tokens(codeForm(e.signIn(request()).Get("code")))
+	e.clients["web"].AccessPolicy = "gone"
+	_, err := e.post(refreshForm(got.RefreshToken))
+	if refusal := e.refused(err, "temporarily_unavailable"); refusal.Status != 503 || !errors.Is(refusal, idp.ErrDenied) {
+		t.Errorf("%+v", refusal)
+	}
+	_, err = e.UserInfo(t.Context(), got.AccessToken)
+	e.refused(err, "temporarily_unavailable")
+	e.clients["web"].AccessPolicy = "staff"
+	e.tokens(refreshForm(got.RefreshToken))
+}
+
 // Another client's grants are no matter of this one's policy.
 func TestDenialConcernsOneClient(t *testing.T) {
 	e := setup(t)

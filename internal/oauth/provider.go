@@ -99,7 +99,7 @@ type Options struct {
 	// ProfileClaims lists those that Profile gives some client, for discovery.
 	ProfileClaims func() []string
 	// Allowed returns nil if the account may sign in to the client, and otherwise an
-	// error for operators, which wraps idp.ErrDenied.
+	// error for operators, which wraps idp.ErrDenied, and idp.ErrUnconfigured if the rule itself is missing.
 	Allowed   func(c *idp.Client, account string) error
 	Scopes    []string // that clients may be granted, besides those of resources
 	Resources []idp.Resource

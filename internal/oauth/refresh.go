@@ -21,8 +21,9 @@ type Chain interface {
 // refresh spends one generation of a refresh token. What leads on is checked
 // against the chain before it is spent, so that nothing is lost when the chain cannot
 // be asked. A token of an earlier generation leads nowhere new: within the grace
-// window it gives what its successor's check allowed, and after it ends the grant. It
-// fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
+// window it gives what its successor's check allowed, and after it ends the grant. A client
+// whose access policy is missing gets nothing and loses nothing: replicas do not read a
+// changed configuration at the same moment. It fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
 func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, form url.Values, key idp.ProvenKey) (*idp.Grant, error) {
 	grant, err := p.Store.Grant(ctx, id)
 	switch {
@@ -34,6 +35,9 @@ func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, g
 		return nil, fmt.Errorf("the refresh token was issued to another client, %s: %w", grant.ClientID, idp.ErrNotFound)
 	case !p.Now().Before(grant.ExpiresAt):
 		return nil, fmt.Errorf("the refresh token expired at %s: %w", grant.ExpiresAt.UTC().Format(time.RFC3339), idp.ErrNotFound)
+	}
+	if cause := p.allowed(client, grant); errors.Is(cause, idp.ErrUnconfigured) {
+		return nil, misconfigured(cause)
 	}
 	if err := p.expel(ctx, client, grant, invalidGrant); err != nil {
 		return nil, err

@@ -79,8 +79,10 @@ func (p *Provider) userInfo(ctx context.Context, claims *accessClaims, prove fun
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
-	if p.allowed(client, grant) != nil {
-		return nil, refusedToken(errors.New("the account may no longer sign in to the client"))
+	if cause := p.allowed(client, grant); errors.Is(cause, idp.ErrUnconfigured) {
+		return nil, misconfigured(cause)
+	} else if cause != nil {
+		return nil, refusedToken(cause)
 	}
 	info := p.disclose(client, grant.Identity, scopes, grant.Claims, idp.PlaceUserInfo)
 	info["sub"] = grant.Identity.Subject
