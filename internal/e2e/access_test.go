@@ -4,7 +4,10 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +103,60 @@ func TestAccessPolicyUnderSingleSignOn(t *testing.T) {
 	next := html.UnescapeString(refused.send("GET", gone.header.Get("Location"), "").body)
 	if !strings.Contains(next, "error=access_denied") || !strings.Contains(next, "state="+q.state) {
 		t.Errorf("going back: %d %s", gone.status, next)
+	}
+}
+
+// The policies of a running provider follow its configuration: who is taken off a list is out
+// with the next request, and a list that is taken out altogether lets nobody in until it is back.
+func TestPoliciesChangeWhileItRuns(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, pgtest.DSN(t))
+	const extra = "  shop: {allow: [alice.testnet]}\n"
+	s.more = staffClient + "access_policies:\n  staff: {allow: [alice.testnet]}\n" + extra
+	p := s.serve()
+	secret := filepath.Join(s.dir, "secret")
+	if err := os.WriteFile(secret, []byte(clientSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run("client", "create", "Shop", "--id", "shop", "--redirect-uri", redirectURI, "--first-party", "--secret-file", secret, "--access-policy", "shop", "--local", "--config", p.config)
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied := 0
+	change := func(old, with string) {
+		t.Helper()
+		if err := os.WriteFile(p.config, []byte(strings.Replace(string(text), old, with, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		applied++
+		eventually(t, "the change is in force", 15*time.Second, func() bool { return strings.Count(p.Written.String(), "configuration applied") >= applied })
+	}
+	alice := p.browser()
+	wiki, shop := alice.signInTo("wiki"), alice.signInTo("shop")
+	change(extra, "")
+	if r := alice.postForm("/token", refresh("shop", shop.text("refresh_token"))); r.status != http.StatusServiceUnavailable || r.text("error") != "temporarily_unavailable" {
+		t.Errorf("a refresh without the policy: %d %s", r.status, r.body)
+	}
+	if to := alice.send("GET", "/authorize?prompt=none&"+newRequest("shop", "openid").form().Encode(), "").header.Get("Location"); !strings.Contains(to, "error=access_denied") {
+		t.Errorf("single sign-on without the policy: %s", to)
+	}
+	if logged := p.Written.String(); !strings.Contains(logged, `access_policy \"shop\" is not known`) {
+		t.Error("the log does not tell of the policy that is missing")
+	}
+	change("staff: {allow: [alice.testnet]}", "staff: {allow: [bob.testnet]}")
+	shop = alice.postForm("/token", refresh("shop", shop.text("refresh_token")))
+	if shop.status != http.StatusOK {
+		t.Errorf("a refresh with the policy back: %d %s", shop.status, shop.body)
+	}
+	if r := alice.postForm("/token", refresh("wiki", wiki.text("refresh_token"))); r.text("error") != "invalid_grant" {
+		t.Errorf("a refresh of who was taken off: %d %s", r.status, r.body)
+	}
+	if r := alice.send("GET", "/authorize?"+newRequest("wiki", "openid").form().Encode(), ""); r.status != http.StatusForbidden {
+		t.Errorf("single sign-on of who was taken off: %d", r.status)
 	}
 }
 
