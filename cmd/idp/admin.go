@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/admin"
+	"near-idp/internal/audit"
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
 	"near-idp/internal/postgres"
@@ -20,7 +22,9 @@ var _ admin.Store = (*postgres.Store)(nil)
 func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, opts providerOptions) *admin.Server {
 	return admin.New(admin.Options{
 		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
-		Clients: &clients.Service{Store: store, Live: live.defaults},
+		Clients:  &clients.Service{Store: store, Live: live.defaults},
+		Accounts: &account.Admin{Store: store, Network: cfg.Near.Network},
+		Audit:    &audit.Log{Store: store},
 	})
 }
 
@@ -39,11 +43,12 @@ func listenAdmin(cfg *config.Config) (net.Listener, error) {
 // serveAdmin answers administrators until ctx ends.
 func (p *provider) serveAdmin(ctx context.Context, listener net.Listener) error {
 	server := p.server(p.admin)
+	server.RegisterOnShutdown(p.admin.api.EndStreams)
 	stop := context.AfterFunc(ctx, func() {
 		grace, done := context.WithTimeout(context.Background(), 5*time.Second)
 		defer done()
 		if server.Shutdown(grace) != nil {
-			_ = server.Close() // a stream that nobody ends
+			_ = server.Close() // a request that takes too long
 		}
 	})
 	defer stop()

@@ -40,7 +40,7 @@ func newBuiltIn(cfg *config.Config) *builtIn {
 }
 
 // newAdminSide wires the admin API and the admin pages; nil if both are off.
-func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForce *policies, store *postgres.Store, protocol *oauth.Provider, ring *keyring.Ring, logins *login.Service) (http.Handler, error) {
+func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForce *policies, store *postgres.Store, protocol *oauth.Provider, ring *keyring.Ring, logins *login.Service) (*adminSide, error) {
 	if cfg.Listen.Admin == config.AdminOff {
 		return nil, nil
 	}
@@ -54,7 +54,7 @@ func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForc
 	if err != nil {
 		return nil, err
 	}
-	return adminSide(api, pages), nil
+	return &adminSide{api, pages}, nil
 }
 
 // redeemer exchanges codes without going through the network, which need not
@@ -77,13 +77,16 @@ func (b *builtIn) redeemer(protocol *oauth.Provider, ring *keyring.Ring) func(ct
 	}
 }
 
-// adminSide parts what programs ask from what people look at.
-func adminSide(api *admin.Server, pages *console.Server) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/admin/") {
-			api.ServeHTTP(w, r)
-			return
-		}
-		pages.ServeHTTP(w, r)
-	})
+// An adminSide parts what programs ask from what people look at.
+type adminSide struct {
+	api   *admin.Server
+	pages *console.Server
+}
+
+func (a *adminSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/admin/") {
+		a.api.ServeHTTP(w, r)
+		return
+	}
+	a.pages.ServeHTTP(w, r)
 }

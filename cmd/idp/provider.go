@@ -55,7 +55,7 @@ type provider struct {
 	audit    config.Audit
 	log      *slog.Logger
 
-	admin         http.Handler
+	admin         *adminSide
 	adminListener net.Listener // nil: there is no admin side
 	certificate   *certificate // nil: a proxy in front speaks TLS
 	follower      *follower    // nil: there is no file to follow

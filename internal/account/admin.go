@@ -28,6 +28,8 @@ type AdminStore interface {
 	Blocks(ctx context.Context, network, after string, limit int) ([]idp.Block, error)
 	// RevokeAccount ends an account's sessions and grants and forgets its consents.
 	RevokeAccount(ctx context.Context, network, account string) (ended int, err error)
+	// EndSessionsOf ends an account's sessions and grants.
+	EndSessionsOf(ctx context.Context, network, account string) (ended int, err error)
 	// EndAccountSession and RevokeAccountGrant return idp.ErrNotFound for what is not the account's.
 	EndAccountSession(ctx context.Context, network, account, sid string) error
 	RevokeAccountGrant(ctx context.Context, network, account, id string) error
@@ -80,16 +82,24 @@ func (a *Admin) Show(ctx context.Context, account string) (*idp.Account, error) 
 // may be one that has never been here. It returns how many sessions ended.
 // The reason, 1 to 500 characters, is for operators alone.
 func (a *Admin) Block(ctx context.Context, account, reason string) (ended int, err error) {
-	if err := checkAccount(account); err != nil {
+	if err := a.CheckBlock(account, reason); err != nil {
 		return 0, err
-	}
-	if err := checkReason(reason); err != nil {
-		return 0, &Invalid{"reason", err}
 	}
 	if ended, err = a.Store.Block(ctx, a.Network, account, reason); err != nil {
 		return 0, fmt.Errorf("block %s: %w", account, err)
 	}
 	return ended, nil
+}
+
+// CheckBlock fails as Block would and changes nothing.
+func (a *Admin) CheckBlock(account, reason string) error {
+	if err := checkAccount(account); err != nil {
+		return err
+	}
+	if err := checkReason(reason); err != nil {
+		return &Invalid{"reason", err}
+	}
+	return nil
 }
 
 func checkReason(reason string) error {
@@ -113,6 +123,15 @@ func (a *Admin) Unblock(ctx context.Context, account string) error {
 		return fmt.Errorf("block of %s: %w", account, err)
 	}
 	return nil
+}
+
+// CheckUnblock fails as Unblock would and changes nothing.
+func (a *Admin) CheckUnblock(ctx context.Context, account string) error {
+	found, err := a.Show(ctx, account)
+	if err == nil && found.Blocked == nil {
+		err = fmt.Errorf("block of %s: %w", account, idp.ErrNotFound)
+	}
+	return err
 }
 
 // Blocks lists at most so many blocked accounts, from the one after a given one; "" begins.
@@ -151,6 +170,17 @@ func (a *Admin) ListSessions(ctx context.Context, account string) ([]idp.Account
 		return nil, fmt.Errorf("list sessions of %s: %w", account, err)
 	}
 	return list, nil
+}
+
+// EndSessions ends an account's sessions and grants, and leaves its consents. It returns how many sessions ended.
+func (a *Admin) EndSessions(ctx context.Context, account string) (ended int, err error) {
+	if err := checkAccount(account); err != nil {
+		return 0, err
+	}
+	if ended, err = a.Store.EndSessionsOf(ctx, a.Network, account); err != nil {
+		return 0, fmt.Errorf("end sessions of %s: %w", account, err)
+	}
+	return ended, nil
 }
 
 // EndSession ends one of an account's sessions with all that was granted in it.

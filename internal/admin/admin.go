@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"time"
 
+	"near-idp/internal/account"
+	"near-idp/internal/audit"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
 	"near-idp/internal/limit"
@@ -27,16 +29,23 @@ type Store interface {
 	RevokeAPIKey(ctx context.Context, id string) error
 }
 
-// Options configures New. All fields but Log and Now are required.
+// Options configures New. All fields but Pulse, Log and Now are required.
 type Options struct {
 	Issuer  string
 	Network string   // of NEAR
 	Algs    []string // that sign tokens
 	Version string   // of the program
 	Clients *clients.Service
-	Store   Store
+	// Accounts shows and ends what accounts have here, and Audit tells what was recorded.
+	Accounts *account.Admin
+	Audit    *audit.Log
+	Store    Store
 	// Ready reports whether the database answers.
 	Ready func(ctx context.Context) error
+
+	// Pulse is the time between signs of life on a stream, at which it is found out too
+	// whether the key of its caller is still worth anything; 0: 15 seconds.
+	Pulse time.Duration
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
@@ -47,6 +56,10 @@ type Server struct {
 	Options
 	failures *limit.Limiter // of authentication, by sender
 	handler  http.Handler
+
+	streams    chan struct{} // has one member for each that is open
+	ending     context.Context
+	endStreams context.CancelFunc
 }
 
 // New returns a Server.
@@ -57,7 +70,11 @@ func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now)}
+	if opts.Pulse == 0 {
+		opts.Pulse = defaultPulse
+	}
+	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now), streams: make(chan struct{}, maxStreams)}
+	s.ending, s.endStreams = context.WithCancel(context.Background())
 	s.handler = s.observe(newRouter(s.routes(), s.handle))
 	return s
 }
@@ -88,12 +105,31 @@ func (s *Server) routes() []route {
 		{"DELETE /admin/v1/clients/{client_id}", ScopeClientsWrite, s.deleteClient},
 		{"POST /admin/v1/clients/{client_id}:disable", ScopeClientsWrite, s.disableClient},
 		{"POST /admin/v1/clients/{client_id}:enable", ScopeClientsWrite, s.enableClient},
+		{"POST /admin/v1/clients:apply", ScopeClientsWrite, s.applyClients},
+		{"GET /admin/v1/export", ScopeClientsRead, s.export},
+		{"POST /admin/v1/import", ScopeClientsWrite, s.importClients},
 		{"POST /admin/v1/clients:validate", ScopeClientsRead, s.validateClient},
 		{"GET /admin/v1/clients/{client_id}/snippets/{preset}", ScopeClientsRead, s.snippet},
 		{"GET /admin/v1/presets", ScopeClientsRead, s.listPresets},
 		{"GET /admin/v1/clients/{client_id}/secrets", ScopeClientsRead, s.listSecrets},
 		{"POST /admin/v1/clients/{client_id}/secrets", ScopeClientsWrite, s.addSecret},
 		{"DELETE /admin/v1/clients/{client_id}/secrets/{secret_id}", ScopeClientsWrite, s.revokeSecret},
+
+		{"GET /admin/v1/clients/{client_id}/errors", ScopeAuditRead, s.clientErrors},
+		{"GET /admin/v1/audit-events", ScopeAuditRead, s.listEvents},
+		{"GET /admin/v1/audit-events:stream", ScopeAuditRead, s.streamEvents},
+
+		{"GET /admin/v1/blocked-accounts", ScopeAccountsRead, s.listBlocked},
+		{"GET /admin/v1/accounts/{account_id}", ScopeAccountsRead, s.getAccount},
+		{"POST /admin/v1/accounts/{account_id}:block", ScopeAccountsWrite, s.blockAccount},
+		{"POST /admin/v1/accounts/{account_id}:unblock", ScopeAccountsWrite, s.unblockAccount},
+		{"POST /admin/v1/accounts/{account_id}:revoke", ScopeAccountsWrite, s.revokeAccount},
+		{"GET /admin/v1/accounts/{account_id}/sessions", ScopeAccountsRead, s.listSessions},
+		{"DELETE /admin/v1/accounts/{account_id}/sessions", ScopeAccountsWrite, s.endSessions},
+		{"DELETE /admin/v1/accounts/{account_id}/sessions/{sid}", ScopeAccountsWrite, s.endSession},
+		{"GET /admin/v1/accounts/{account_id}/grants", ScopeAccountsRead, s.listGrants},
+		{"DELETE /admin/v1/accounts/{account_id}/grants/{grant_id}", ScopeAccountsWrite, s.revokeGrant},
+		{"GET /admin/v1/accounts/{account_id}/consents", ScopeAccountsRead, s.listConsents},
 
 		{"GET /admin/v1/api-keys", ScopeAPIKeysRead, s.listAPIKeys},
 		{"POST /admin/v1/api-keys", ScopeAPIKeysWrite, s.createAPIKey},

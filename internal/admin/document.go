@@ -203,6 +203,8 @@ const (
 	maxPage     = 1000
 )
 
+var badCursor = fieldProblem{"cursor", "is not one that a list of this API gave; leave it out to begin again"}
+
 func pageOf(r *http.Request) (page, error) {
 	q := r.URL.Query()
 	p := page{limit: defaultPage}
@@ -216,7 +218,7 @@ func pageOf(r *http.Request) (page, error) {
 	if text := q.Get("cursor"); text != "" {
 		after, err := parseCursor(text)
 		if err != nil {
-			return p, invalid([]fieldProblem{{"cursor", "is not one that a list of this API gave; leave it out to begin again"}})
+			return p, invalid([]fieldProblem{badCursor})
 		}
 		p.after = after
 	}

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -10,11 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/admin"
 	"near-idp/internal/admin/admintest"
+	"near-idp/internal/audit"
 	"near-idp/internal/clients"
 	"near-idp/internal/pgtest"
 	"near-idp/internal/postgres"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -22,6 +27,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // A site is the admin API over a database of its own; each answer is held to the document.
 type site struct {
 	testing.TB
+	pool    *pgxpool.Pool
 	store   *postgres.Store
 	options admin.Options
 	server  *admin.Server
@@ -31,11 +37,12 @@ type site struct {
 
 func newSite(t testing.TB, edits ...func(*admin.Options)) *site {
 	t.Helper()
-	store := postgres.New(pgtest.New(t))
-	s := &site{TB: t, store: store, now: time.Now()}
+	pool := pgtest.New(t)
+	store := postgres.New(pool)
+	s := &site{TB: t, pool: pool, store: store, now: time.Now()}
 	s.options = admin.Options{
 		Issuer: "https://id.example.com", Version: "test", Network: "testnet", Algs: []string{"RS256"}, Store: store, Ready: store.Ping,
-		Clients: &clients.Service{Store: store}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Clients: &clients.Service{Store: store}, Accounts: &account.Admin{Store: store, Network: "testnet"}, Audit: &audit.Log{Store: store}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 	}
 	for _, edit := range edits {
 		edit(&s.options)
@@ -71,6 +78,11 @@ type reply struct {
 
 func (s *site) send(r *http.Request) reply {
 	s.Helper()
+	if strings.HasSuffix(r.URL.Path, ":stream") { // which has no end of its own
+		ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	rec := httptest.NewRecorder()
 	admintest.Held(s, s.server).ServeHTTP(rec, r)
 	return reply{s, rec.Code, rec.Header(), rec.Body.String()}

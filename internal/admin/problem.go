@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
 )
@@ -25,6 +26,7 @@ type problem struct {
 	Detail    string         `json:"detail,omitempty"`
 	RequestID string         `json:"request_id,omitempty"`
 	Errors    []fieldProblem `json:"errors,omitempty"`
+	Plan      *clients.Plan  `json:"plan,omitempty"` // of many changes, which was not carried out
 
 	authenticate string
 	retryAfter   int   // seconds
@@ -108,6 +110,9 @@ func asProblem(r *http.Request, err error) *problem {
 	}
 	if bad, ok := errors.AsType[*clients.Invalid](err); ok {
 		return invalidClient(bad)
+	}
+	if bad, ok := errors.AsType[*account.Invalid](err); ok {
+		return unprocessable([]fieldProblem{{bad.Field, bad.Err.Error()}})
 	}
 	switch {
 	case errors.Is(err, idp.ErrUnavailable):
