@@ -8,6 +8,7 @@ import (
 
 	"near-idp/internal/access"
 	"near-idp/internal/idp"
+	"near-idp/internal/near"
 )
 
 func rules(t *testing.T, groups map[string][]string, policies map[string]idp.AccessPolicy) *access.Rules {
@@ -102,4 +103,24 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 	if !slices.Equal(keys, want) {
 		t.Errorf("%q", keys)
 	}
+}
+
+// Whatever is accepted as an entry matches by this one sentence: itself, or what ends in its part behind the *.
+func FuzzEntry(f *testing.F) {
+	f.Add("*.mydao.near", "alice.mydao.near")
+	f.Add("mydao.near", "evilmydao.near")
+	f.Add("*", "near")
+	f.Fuzz(func(t *testing.T, entry, account string) {
+		r, problems := access.New(map[string][]string{"g": {entry}}, map[string]idp.AccessPolicy{"allow": {Allow: []string{"group:g"}}, "deny": {Deny: []string{entry}}})
+		if _, err := near.ParseAccountID(account); err != nil || len(problems) > 0 {
+			return
+		}
+		want := entry == "*" || entry == account || strings.HasPrefix(entry, "*.") && strings.HasSuffix(account, entry[1:])
+		if got := len(r.Groups(account)) == 1; got != want {
+			t.Errorf("%q is in %q: %v", account, entry, got)
+		}
+		if allowed, denied := r.Check("allow", account) == nil, r.Check("deny", account) != nil; allowed != want || denied != want {
+			t.Errorf("%q allowed by %q: %v, denied: %v", account, entry, allowed, denied)
+		}
+	})
 }
