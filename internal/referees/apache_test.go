@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 )
 
 // An apache is Debian's web server with mod_auth_openidc: whoever comes to /app/ must
-// sign in, and the answer says as whom.
+// sign in, and the answer says as whom. /staff/ is for members of that group.
 type apache struct {
-	base string
+	base  string
+	email func(account string) string
 }
 
 // L01, L03, L04: mod_auth_openidc signs in, signs out, and is told of a logout that
@@ -29,14 +31,14 @@ func TestModAuthOpenIDC(t *testing.T) {
 	if version, err := exec.Command("dpkg-query", "--show", "--showformat=${Version}", "libapache2-mod-auth-openidc").Output(); err == nil {
 		r.version = string(version)
 	}
-	told, untold := trial.FreePort(r), trial.FreePort(r)
+	ports := map[string]int{"email": trial.FreePort(r), "default": trial.FreePort(r)} // by claim policy
 	var clients strings.Builder
-	for _, port := range []int{told, untold} {
-		fmt.Fprintf(&clients, `  - {client_id: apache-%[1]d, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["http://127.0.0.1:%[1]d/app/cb"], post_logout_redirect_uris: ["http://127.0.0.1:%[1]d/bye/"], backchannel_logout_uri: "http://127.0.0.1:%[1]d/app/cb?logout=backchannel"}
-`, port)
+	for policy, port := range ports {
+		fmt.Fprintf(&clients, `  - {client_id: apache-%[1]d, claim_policy: %[2]s, secret: "${CLIENT_SECRET}", first_party: true, redirect_uris: ["http://127.0.0.1:%[1]d/app/cb"], post_logout_redirect_uris: ["http://127.0.0.1:%[1]d/bye/"], backchannel_logout_uri: "http://127.0.0.1:%[1]d/app/cb?logout=backchannel"}
+`, port, policy)
 	}
 	s := newSite(r, "clients:\n"+clients.String())
-	a, b := newApache(r, s, told), newApache(r, s, untold)
+	a, b := newApache(r, s, ports["email"], address), newApache(r, s, ports["default"], func(string) string { return "" })
 	for _, k := range []kind{ordinary, implicit, punctuated} {
 		r.try(k, func(t *testing.T) { a.signIn(s.person(t, k)) })
 	}
@@ -51,16 +53,16 @@ func TestModAuthOpenIDC(t *testing.T) {
 	})
 }
 
-func newApache(r *referee, s *site, port int) apache {
+func newApache(r *referee, s *site, port int, email func(string) string) apache {
 	r.Helper()
-	a := apache{fmt.Sprintf("http://127.0.0.1:%d", port)}
+	a := apache{fmt.Sprintf("http://127.0.0.1:%d", port), email}
 	trial.Apache(r, port, fmt.Sprintf(`
 OIDCProviderMetadataURL %s/.well-known/openid-configuration
 OIDCClientID apache-%d
 OIDCClientSecret %s
 OIDCRedirectURI %s/app/cb
 OIDCCryptoPassphrase 0123456789abcdef0123456789abcdef
-OIDCScope "openid profile"
+OIDCScope "openid profile email groups"
 OIDCPKCEMethod S256
 OIDCSessionType server-cache
 OIDCRemoteUserClaim sub
@@ -68,6 +70,11 @@ OIDCRemoteUserClaim sub
   AuthType openid-connect
   Require valid-user
   Header always set X-User "expr=%%{REMOTE_USER}"
+  Header always set X-Email "expr=%%{reqenv:OIDC_CLAIM_email}"
+</Location>
+<Location /staff>
+  AuthType openid-connect
+  Require claim groups:staff
 </Location>
 `, s.issuer, port, clientSecret, a.base))
 	return a
@@ -76,7 +83,7 @@ OIDCRemoteUserClaim sub
 // knows reports whether a page is that of /app/, and of the person.
 func (a apache) knows(p *person, at *page) bool {
 	return at.Request.URL.String() == a.base+"/app/" && at.StatusCode == http.StatusOK && strings.TrimSpace(at.body) == "app" &&
-		at.Header.Get("X-User") == p.wallet.AccountID
+		at.Header.Get("X-User") == p.wallet.AccountID && at.Header.Get("X-Email") == a.email(p.wallet.AccountID)
 }
 
 // signIn signs a person in who has no session anywhere.
@@ -88,6 +95,10 @@ func (a apache) signIn(p *person) {
 	}
 	if !p.signed(at) {
 		p.Errorf("nothing had to be signed: %q", at.trail)
+	}
+	at = p.send(http.MethodGet, a.base+"/staff/", "")
+	if in := at.StatusCode == http.StatusOK && strings.TrimSpace(at.body) == "staff"; in != slices.Contains(p.groups(), "staff") {
+		p.Errorf("a member of %q at /staff/: %s %s", p.groups(), at.Status, at.body)
 	}
 }
 
