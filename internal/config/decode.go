@@ -39,6 +39,9 @@ var (
 
 // decode copies the value n of the key at path into v.
 func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
+	if d.full() {
+		return
+	}
 	if _, known := d.lines[path]; !known {
 		d.lines[path] = n.Line
 	}
@@ -87,19 +90,22 @@ func (d *decoder) decodeStruct(path string, n *yaml.Node, v reflect.Value) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := key.Value
+		if d.full() {
+			return
+		}
 		if key.Kind != yaml.ScalarNode {
-			d.found = append(d.found, problem{line: key.Line, key: join(path, "?"), err: errors.New("a key must be a word")})
+			d.record(problem{line: key.Line, key: join(path, "?"), err: errors.New("a key must be a word")})
 			continue
 		}
 		at := join(path, printable(name))
 		if line, twice := seen[name]; twice {
-			d.found = append(d.found, problem{key.Line, at, fmt.Errorf("this key is already on line %d: keep one of them", line), true})
+			d.record(problem{key.Line, at, fmt.Errorf("this key is already on line %d: keep one of them", line), true})
 			continue
 		}
 		seen[name] = key.Line
 		f := slices.IndexFunc(known, func(f field) bool { return f.name == name })
 		if f < 0 {
-			d.found = append(d.found, problem{line: key.Line, key: at, err: fmt.Errorf("unknown key; %s", advice(path, name, known))})
+			d.record(problem{line: key.Line, key: at, err: fmt.Errorf("unknown key; %s", advice(path, name, known))})
 			continue
 		}
 		d.lines[at] = key.Line
@@ -120,10 +126,10 @@ func (d *decoder) decodeMap(path string, n *yaml.Node, v reflect.Value) {
 		line, twice := seen[name]
 		switch seen[name] = key.Line; {
 		case key.Kind != yaml.ScalarNode || name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-			d.found = append(d.found, problem{line: key.Line, key: join(path, "?"), err: fmt.Errorf("a name must be a word of at most %d characters", maxName)})
+			d.record(problem{line: key.Line, key: join(path, "?"), err: fmt.Errorf("a name must be a word of at most %d characters", maxName)})
 			continue
 		case twice:
-			d.found = append(d.found, problem{key.Line, join(path, name), fmt.Errorf("this name is already on line %d: keep one of them", line), true})
+			d.record(problem{key.Line, join(path, name), fmt.Errorf("this name is already on line %d: keep one of them", line), true})
 			continue
 		}
 		d.lines[join(path, name)] = key.Line

@@ -68,7 +68,7 @@ func (d *decoder) broken(file string, err error) {
 		line = at.line
 	}
 	d.addPart(part{key: key, file: file})
-	d.found = append(d.found, problem{line: line, key: key, err: err})
+	d.record(problem{line: line, key: key, err: err})
 }
 
 // decodeList reads a file that holds one value of T, a group of keys, or a list of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -154,5 +155,28 @@ func TestSecretsOfDocumentsCanBeInFiles(t *testing.T) {
 	list, err := ParseClients(filepath.Join(dir, "f.yaml"), []byte("- {client_id: a, secret: file:secret, client_name: file:secret}\n- {client_id: b, secret: \"${IDP_ENCRYPTION_KEY}\", client_name: \"${HOME}\"}"), testEnv)
 	if err != nil || list[0].Secret != "hunter2" || list[0].Name != "file:secret" || string(list[1].Secret) != "encryption-key-of-32-characters-" || list[1].Name != "${HOME}" {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// A file of nothing but mistakes costs no more than one with a few.
+func TestMistakesWithoutEndAreCutShort(t *testing.T) {
+	t.Parallel()
+	var keys strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&keys, `,"k%d":1`, i)
+	}
+	for name, text := range map[string]string{
+		"clients": "[" + strings.Repeat(`{"client_id": 1},`, 200_000) + "{}]",
+		"keys":    `{"client_id": "a"` + keys.String() + "}",
+		"twice":   strings.Repeat("client_id: a\n", 200_000),
+	} {
+		start := time.Now()
+		_, err := ParseClients("f", []byte(text), nil)
+		if err == nil || strings.Count(err.Error(), "\n") != maxProblems || !strings.Contains(err.Error(), "correct these 200 first") {
+			t.Errorf("%s: %.300v", name, err)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s took %s", name, took)
+		}
 	}
 }

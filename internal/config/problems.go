@@ -15,7 +15,12 @@ type problems struct {
 	parts []part
 	index map[string]int // of parts, by their keys
 	found []problem
+	wrong map[string]bool // the keys of found, but for second occurrences
 }
+
+// maxProblems is how many mistakes are reported at once. Whoever sends a file full of
+// them must not keep the provider busy with telling.
+const maxProblems = 200
 
 // A part is what stands in a file of its own: a client of clients_dir.
 type part struct {
@@ -35,14 +40,33 @@ type problem struct {
 // add records that the value at key is wrong. It is reported once: what is
 // wrong with a value that could not be read, or below one, is not worth a second line.
 func (p *problems) add(key, format string, args ...any) {
-	known := func(other problem) bool {
-		rest, below := strings.CutPrefix(key, other.key)
-		return below && !other.beside && (rest == "" || other.key == "" || rest[0] == '.' || rest[0] == '[')
+	if p.wrong[""] || p.wrong[key] {
+		return
 	}
-	if !slices.ContainsFunc(p.found, known) {
-		p.found = append(p.found, problem{line: p.line(key), key: key, err: fmt.Errorf(format, args...)})
+	for i, c := range []byte(key) {
+		if (c == '.' || c == '[') && p.wrong[key[:i]] {
+			return
+		}
+	}
+	p.record(problem{line: p.line(key), key: key, err: fmt.Errorf(format, args...)})
+}
+
+// record takes down a problem whatever was found before.
+func (p *problems) record(found problem) {
+	if p.full() {
+		return
+	}
+	p.found = append(p.found, found)
+	if p.wrong == nil {
+		p.wrong = map[string]bool{}
+	}
+	if !found.beside {
+		p.wrong[found.key] = true
 	}
 }
+
+// full reports that no more problems are taken down.
+func (p *problems) full() bool { return len(p.found) >= maxProblems }
 
 // line returns the line of key, or of the nearest key around it.
 func (p *problems) line(key string) int {
@@ -68,6 +92,9 @@ func (p *problems) err() error {
 		} else {
 			all = append(all, fmt.Errorf("%s: %w", where, f.err))
 		}
+	}
+	if p.full() {
+		all = append(all, fmt.Errorf("%s: there may be more mistakes: correct these %d first", p.file, len(all)))
 	}
 	return errors.Join(all...)
 }
