@@ -40,11 +40,12 @@ func newBuiltIn(cfg *config.Config) *builtIn {
 }
 
 // newAdminSide wires the admin API and the admin pages; nil if both are off.
-func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForce *policies, store *postgres.Store, protocol *oauth.Provider, ring *keyring.Ring, logins *login.Service) (*adminSide, error) {
+func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForce *policies, store *postgres.Store, protocol *oauth.Provider, ring *keyring.Ring, logins *login.Service, record func(idp.Event)) (*adminSide, error) {
 	if cfg.Listen.Admin == config.AdminOff {
 		return nil, nil
 	}
 	api := newAdmin(cfg, store, inForce, opts)
+	api.Record = record
 	pages, err := console.New(console.Options{
 		Issuer: cfg.Issuer, URL: cfg.Admin.URL, Brand: cfg.Branding.Name, Notice: opts.Notice, Network: cfg.Near.Network,
 		API: api, Admins: inForce.admins,

@@ -133,7 +133,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
-	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins)
+	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins, refusals.Record)
 	if err != nil {
 		return nil, err
 	}

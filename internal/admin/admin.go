@@ -29,7 +29,7 @@ type Store interface {
 	RevokeAPIKey(ctx context.Context, id string) error
 }
 
-// Options configures New. All fields but Pulse, Log and Now are required.
+// Options configures New. All fields but Record, Pulse, Log and Now are required.
 type Options struct {
 	Issuer  string
 	Network string   // of NEAR
@@ -46,6 +46,8 @@ type Options struct {
 	// Pulse is the time between signs of life on a stream, at which it is found out too
 	// whether the key of its caller is still worth anything; 0: 15 seconds.
 	Pulse time.Duration
+	// Record takes down who was refused; nil: nobody does. It must not block. Changes are recorded by the store.
+	Record func(idp.Event)
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now

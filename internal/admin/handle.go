@@ -46,8 +46,25 @@ func (s *Server) handle(rt route) http.Handler {
 		p := asProblem(r, err)
 		e := entryOf(r)
 		e.reason, e.cause = p.Code, err
+		s.record(r, rt, p)
 		s.writeProblem(w, r, *p)
 	})
+}
+
+// record takes down who may not do what they asked for, and what failed. An
+// administrator's mistakes are nobody's business.
+func (s *Server) record(r *http.Request, rt route, p *problem) {
+	e := idp.Event{Type: "admin.refused", Outcome: idp.OutcomeRefused, Reason: p.Code, RequestID: entryOf(r).id, Address: sender(r),
+		Actor: entryOf(r).actor, Details: map[string]any{"route": rt.pattern}}
+	switch {
+	case s.Record == nil:
+		return
+	case p.Status >= http.StatusInternalServerError:
+		e.Type, e.Outcome = "admin.failed", idp.OutcomeFailed
+	case p.Status != http.StatusUnauthorized && p.Status != http.StatusForbidden && p.Status != http.StatusTooManyRequests:
+		return
+	}
+	s.Record(e)
 }
 
 func (s *Server) protect(rt route, w http.ResponseWriter, r *http.Request) (err error) {

@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"near-idp/internal/pgtest"
 
@@ -104,6 +106,7 @@ func errorKind(r reply) string {
 func TestLoginIsRecordedFromSignInToSignOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, pgtest.DSN(t))
+	s.more = "audit: {log: true}\n"
 	p := s.serve()
 	b := p.browser()
 	tokens := b.signInTo("rs256")
@@ -112,8 +115,13 @@ func TestLoginIsRecordedFromSignInToSignOut(t *testing.T) {
 	again := b.signInTo("rs256")
 	b.send("GET", "/logout?"+url.Values{"id_token_hint": {again.text("id_token")}}.Encode(), "")
 	s.run("session", "end", "--config", p.config, s.alice.AccountID)
-	p.Stop()
 	conn := connect(t, s.dsn)
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.Written.String(), `"type":"session.ended"`); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("audit.log: the end of the session is not written")
+		}
+	}
+	p.Stop()
 	rows, err := conn.Query(t.Context(), `
 		SELECT type || ' ' || client_id || ' ' || (request_id <> '') || ' ' || (sid <> '') FROM audit_events
 		WHERE account_id = $1 AND subject = $1 AND (address = '127.0.0.1' OR actor = 'local') ORDER BY id`, s.alice.AccountID)
@@ -205,5 +213,40 @@ func TestRefusalsSayWhatWasExpected(t *testing.T) {
 		if strings.Contains(all, secret) {
 			t.Errorf("a row holds %q", secret)
 		}
+	}
+}
+
+// O03: a flood of hostile requests costs no commit each, whoever sends them.
+func TestHostileRequestsCostNoCommitEach(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Dedicated(t)
+	watch := connect(t, server.DSN())
+	for _, sql := range []string{"ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()"} {
+		if _, err := watch.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := newSite(t, server.DSN()).serve()
+	b := p.browser()
+	before := nextTransaction(t, watch)
+	const flood = 400
+	start := time.Now()
+	for i := range flood {
+		form := newRequest("rs256", "openid").form()
+		form.Set("redirect_uri", fmt.Sprintf("https://evil.example/%d", i))
+		b.send("GET", "/authorize?"+form.Encode(), "")
+	}
+	took := time.Since(start)
+	p.Stop()
+	// One for each quarter of a second at most, and housekeeping.
+	if commits, most := nextTransaction(t, watch)-before, 10+int64(took/(250*time.Millisecond)); commits > most {
+		t.Errorf("%d hostile requests in %s cost %d commits, more than %d", flood, took, commits, most)
+	}
+	var stored, counted int
+	if err := watch.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE type = 'authorize.refused'), coalesce(sum((details ->> 'count')::int), 0) FROM audit_events WHERE outcome <> 'done' OR type = 'audit.suppressed'`).Scan(&stored, &counted); err != nil {
+		t.Fatal(err)
+	}
+	if stored < 300 || stored+counted != flood {
+		t.Errorf("%d refusals are stored and %d counted, of %d", stored, counted, flood)
 	}
 }
