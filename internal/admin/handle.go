@@ -86,6 +86,9 @@ func (s *Server) protect(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if rt.scope != "" && !p.May(rt.scope) {
 		return forbidden(rt.scope)
 	}
+	if err := storable(r); err != nil {
+		return err
+	}
 	ctx := As(r.Context(), *p)
 	origin := idp.Origin{RequestID: entryOf(r).id, Address: sender(r), Actor: p.Actor}
 	return rt.answer(w, r.WithContext(idp.WithOrigin(ctx, origin)))

@@ -112,6 +112,18 @@ func (s *Server) routes() *http.ServeMux {
 	mux.Handle("GET "+static.Prefix+"icons/{file}", static.Handler())
 
 	page("GET /clients", s.listClients)
+	page("GET /register", s.register)
+	change("/register", s.makeClient)
+	page("GET /clients/{id}", s.showClient)
+	page("GET /clients/{id}/edit", s.editPage)
+	change("/clients/{id}/edit", s.editClient)
+	change("/clients/{id}/disable", s.setDisabled("disable"))
+	change("/clients/{id}/enable", s.setDisabled("enable"))
+	page("GET /clients/{id}/delete", s.askDelete)
+	change("/clients/{id}/delete", s.deleteClient)
+	change("/clients/{id}/secrets", s.addSecret)
+	page("GET /clients/{id}/secrets/{secret}/revoke", s.askRevoke)
+	change("/clients/{id}/secrets/{secret}/revoke", s.revokeSecret)
 	return mux
 }
 

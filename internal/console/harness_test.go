@@ -17,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/account"
 	"near-idp/internal/admin"
 	"near-idp/internal/admin/admintest"
+	"near-idp/internal/audit"
 	"near-idp/internal/clients"
 	"near-idp/internal/console"
 	"near-idp/internal/idp"
@@ -102,7 +104,8 @@ func held(t testing.TB, api http.Handler) http.Handler {
 
 func (s *site) newAPI(log *slog.Logger, now func() time.Time) *admin.Server {
 	return admin.New(admin.Options{
-		Issuer: issuer, Version: "test", Store: s.store, Ready: s.store.Ping, Clients: s.clients, Log: log, Now: now,
+		Issuer: issuer, Version: "test", Store: s.store, Ready: s.store.Ping, Clients: s.clients, Log: log, Now: now, Network: "mainnet",
+		Accounts: &account.Admin{Store: s.store, Network: "mainnet"}, Audit: &audit.Log{Store: s.store},
 	})
 }
 
@@ -285,4 +288,4 @@ func (r reply) shut() {
 }
 
 // every is all pages of a signed-in administrator that need nothing to exist.
-var every = []string{"/clients"}
+var every = []string{"/clients", "/register", "/register?preset=grafana", "/register?preset="}

@@ -46,7 +46,9 @@ func (s *Server) view(r *http.Request, section, title string) page {
 }
 
 // flashes are what the page after a change may say; nothing else of an address is ever shown as such.
-var flashes = map[string]string{}
+var flashes = map[string]string{
+	"saved": "Saved.", "disabled": "Disabled.", "enabled": "Enabled.", "deleted": "Deleted.", "revoked": "Revoked.",
+}
 
 func windowTitle(p page) string { return p.Title + " · " + p.Brand + " admin" }
 
