@@ -11,9 +11,8 @@ import (
 // TestGrafanaStandIn is run whether or not there is a Grafana.
 func TestGrafanaStandIn(t *testing.T) {
 	t.Parallel()
-	r := call(t, "Grafana's requests")
+	r := call(t, "Grafana-stand-in")
 	program := r.build("grafana", ".")
-	r.version = "stand-in"
 	run := func(_ *referee, file string) *exec.Cmd {
 		return exec.CommandContext(context.Background(), program, file)
 	}
