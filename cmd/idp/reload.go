@@ -23,6 +23,9 @@ const (
 	configSettle = time.Second
 )
 
+// configPatience is how long the database may take to apply one.
+const configPatience = 30 * time.Second
+
 // liveKeys are those that take effect while the provider runs. The others need a restart.
 var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups", "admin.accounts"}
 
@@ -98,6 +101,8 @@ func (f *follower) read(ctx context.Context) {
 // apply puts what was read in force, the clients first, which are one transaction: if they
 // cannot be, nothing is. It is tried again until it succeeds, since the database may be away.
 func (f *follower) apply(ctx context.Context) {
+	ctx, done := context.WithTimeout(ctx, configPatience)
+	defer done()
 	next := f.running.WithLive(f.next)
 	plan, err := applyClients(ctx, next, f.provider.store)
 	if err == nil {

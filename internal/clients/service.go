@@ -95,14 +95,16 @@ func (s *Service) Page(ctx context.Context, q idp.ClientQuery) (page []idp.Clien
 	return page, next, nil
 }
 
-// Export returns the clients that the API owns, ordered by id, as they are
-// stored: applied again, they change nothing.
+// Export returns the clients that the API owns as they are stored: applied
+// again, they change nothing. They are ordered by the bytes of their ids, which is the same in every database.
 func (s *Service) Export(ctx context.Context) ([]idp.Client, error) {
 	list, err := s.Store.Clients(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("export clients: %w", err)
 	}
-	return slices.DeleteFunc(list, func(c idp.Client) bool { return c.ManagedBy != idp.ManagedByAPI }), nil
+	list = slices.DeleteFunc(list, func(c idp.Client) bool { return c.ManagedBy != idp.ManagedByAPI })
+	slices.SortFunc(list, func(a, b idp.Client) int { return strings.Compare(a.ID, b.ID) })
+	return list, nil
 }
 
 // complete shows an invalid row, which the registry ignores, as far as it can be read.
