@@ -20,7 +20,13 @@ var _ admin.Store = (*postgres.Store)(nil)
 
 // newAdmin wires the admin API over a migrated database.
 func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, opts providerOptions) *admin.Server {
+	keys, err := keyVault(cfg, store)
+	if err != nil { // without the right encryption keys, keys are shown and not changed
+		keys.KEKs = nil
+	}
+	keys.Log = opts.Log
 	return admin.New(admin.Options{
+		Keys:   keys,
 		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
 		Clients:  &clients.Service{Store: store, Live: live.defaults},
 		Accounts: &account.Admin{Store: store, Network: cfg.Near.Network},

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -48,53 +46,7 @@ func (t target) vault(ctx context.Context) (*vault, error) {
 	return &vault{keys, close}, nil
 }
 
-// A keyOutput is a key as it is shown. It has no secret part.
-type keyOutput struct {
-	KID         string    `json:"kid"`
-	Alg         string    `json:"alg"`
-	State       string    `json:"state"` // next, active, retired, or off: its algorithm is not in signing.algs
-	CreatedAt   time.Time `json:"created_at"`
-	ActivatesAt time.Time `json:"activates_at"`
-	RetiresAt   time.Time `json:"retires_at,omitzero"`
-	ExpiresAt   time.Time `json:"expires_at,omitzero"`
-}
-
-func (v *vault) show(k idp.SigningKey, now time.Time) keyOutput {
-	out := keyOutput{k.KID, k.Alg, string(k.State(now)), k.CreatedAt.UTC(), k.ActivatesAt.UTC(), k.RetiresAt.UTC(), k.ExpiresAt.UTC()}
-	if k.RetiresAt.IsZero() {
-		out.RetiresAt, out.ExpiresAt = time.Time{}, time.Time{}
-		if k.Alg != algMAC && !slices.Contains(v.Algs, k.Alg) {
-			out.State = "off"
-		}
-	}
-	return out
-}
-
-// list returns the keys by algorithm, those of each from the next to the oldest.
-func (v *vault) list(ctx context.Context) ([]keyOutput, error) {
-	keys, now, err := v.Store.SigningKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := []keyOutput{}
-	for _, k := range keys {
-		if k.State(now) != idp.KeyExpired {
-			list = append(list, v.show(k, now))
-		}
-	}
-	place := func(alg string) int {
-		if i := slices.Index(v.Algs, alg); i >= 0 {
-			return i
-		}
-		return len(v.Algs)
-	}
-	slices.SortStableFunc(list, func(a, b keyOutput) int {
-		return cmp.Or(place(a.Alg)-place(b.Alg), strings.Compare(a.Alg, b.Alg))
-	})
-	return list, nil
-}
-
-func writeKeys(w io.Writer, list []keyOutput) {
+func writeKeys(w io.Writer, list []keyring.KeyInfo) {
 	fmt.Fprintln(w, "KID\tALG\tSTATE\tSIGNS FROM\tSIGNS UNTIL\tKEPT UNTIL")
 	for _, k := range list {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", shown(k.KID), shown(k.Alg), k.State,
@@ -129,8 +81,7 @@ Examples:
 	}
 	defer close()
 	// Looking needs no encryption key.
-	v := &vault{keyring.Vault{Store: store, Algs: cfg.Signing.Algs}, close}
-	list, err := v.list(ctx)
+	list, err := keyring.Vault{Store: store, Algs: cfg.Signing.Algs}.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -168,67 +119,26 @@ Examples:
 		return err
 	}
 	defer v.close()
-	algs := append(slices.Clone(v.Algs), algMAC)
-	if *alg != "" {
-		if !slices.Contains(algs, *alg) {
-			return usage(o.Name(), "--alg %q is not one of signing.algs (%s) or %s", *alg, strings.Join(v.Algs, ", "), algMAC)
-		}
-		algs = []string{*alg}
+	if *alg != "" && !v.Rotates(*alg) {
+		return usage(o.Name(), "--alg %q is not one of signing.algs (%s) or %s", *alg, strings.Join(v.Algs, ", "), algMAC)
 	}
-	list, err := v.rotate(ctx, algs, *atOnce)
+	list, waiting, err := v.RotateAll(ctx, *alg, *atOnce)
+	if errors.Is(err, idp.ErrConflict) {
+		return hint(err)
+	}
 	if err != nil {
 		return err
+	}
+	if waiting != nil {
+		warn(strings.ReplaceAll(hint(waiting).Error(), "\n", "\n     "))
+	}
+	if *atOnce {
+		warn("relying parties that keep a copy of the JWKS and do not fetch it again for a new kid refuse what the new keys sign until their copy is renewed")
 	}
 	return out.print(list, func(w io.Writer) { writeKeys(w, list) })
 }
 
-// rotate returns the successors. That there was one already is an error only
-// if nothing else was done.
-func (v *vault) rotate(ctx context.Context, algs []string, atOnce bool) ([]keyOutput, error) {
-	var fresh []idp.SigningKey
-	var waiting error
-	for _, alg := range algs {
-		k, err := v.Rotate(ctx, alg, atOnce)
-		switch {
-		case err == nil:
-			fresh = append(fresh, k)
-		case errors.Is(err, idp.ErrConflict):
-			waiting = errors.Join(waiting, fmt.Errorf("%w; --now lets it sign at once", err))
-		default:
-			return nil, err
-		}
-	}
-	if len(fresh) == 0 {
-		return nil, waiting
-	}
-	if waiting != nil {
-		fmt.Fprintln(os.Stderr, "idp: warning: "+strings.ReplaceAll(waiting.Error(), "\n", "\n     "))
-	}
-	if atOnce {
-		warn("relying parties that keep a copy of the JWKS and do not fetch it again for a new kid refuse what the new keys sign until their copy is renewed")
-		if err := handover(ctx); err != nil {
-			return nil, err
-		}
-	}
-	_, now, err := v.Store.SigningKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]keyOutput, len(fresh))
-	for i, k := range fresh {
-		list[i] = v.show(k, now)
-	}
-	return list, nil
-}
+// hint adds to an error what to do about it.
+func hint(err error) error { return fmt.Errorf("%w; --now lets it sign at once", err) }
 
 func warn(text string) { fmt.Fprintln(os.Stderr, "idp: warning: "+text) }
-
-// handover waits until keys that were to sign at once do.
-func handover(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(keyring.Handover):
-		return nil
-	}
-}

@@ -5,18 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"near-idp/internal/idp"
 )
-
-// A retirement is what came of retiring a key.
-type retirement struct {
-	KID       string     `json:"kid"`
-	Deleted   bool       `json:"deleted"`           // it is in no JWKS any more
-	Key       *keyOutput `json:"key,omitempty"`     // unless it is deleted
-	Successor *keyOutput `json:"signing,omitempty"` // what signs in its place
-}
 
 func runKeyRetire(ctx context.Context, args []string) error {
 	o := newOptions("key retire", "KID", `
@@ -43,12 +34,15 @@ Examples:
 		return err
 	}
 	defer v.close()
-	r, err := v.retire(ctx, kid[0], *compromised)
+	r, err := v.TakeOut(ctx, kid[0], *compromised)
 	if errors.Is(err, idp.ErrNotFound) || errors.Is(err, idp.ErrConflict) {
 		return fmt.Errorf("%w; `idp key list` shows those that exist", err)
 	}
 	if err != nil {
 		return err
+	}
+	if r.MAC && *compromised {
+		warn("codes and refresh tokens made with this key are worthless: people sign in again")
 	}
 	return out.print(r, func(w io.Writer) {
 		switch {
@@ -61,44 +55,4 @@ Examples:
 			fmt.Fprintf(w, "Key %s signs with %s.\n", r.Successor.KID, r.Successor.Alg)
 		}
 	})
-}
-
-func (v *vault) retire(ctx context.Context, kid string, compromised bool) (retirement, error) {
-	r := retirement{KID: kid}
-	before, _, err := v.Store.SigningKeys(ctx)
-	if err != nil {
-		return r, err
-	}
-	successor, err := v.Retire(ctx, kid, compromised)
-	if err != nil {
-		return r, err
-	}
-	if i := slices.IndexFunc(before, func(k idp.SigningKey) bool { return k.KID == kid }); compromised && i >= 0 && before[i].Alg == algMAC {
-		warn("codes and refresh tokens made with this key are worthless: people sign in again")
-	}
-	if r.Key, r.Successor, err = v.pair(ctx, kid, successor.KID); err != nil {
-		return r, err
-	}
-	if r.Key != nil && r.Key.State == string(idp.KeyActive) {
-		if err := handover(ctx); err != nil {
-			return r, err
-		}
-		r.Key, r.Successor, err = v.pair(ctx, kid, successor.KID)
-	}
-	r.Deleted = r.Key == nil
-	return r, err
-}
-
-// pair returns two keys as they are now, nil for what is not there.
-func (v *vault) pair(ctx context.Context, one, other string) (a, b *keyOutput, err error) {
-	list, err := v.list(ctx)
-	for i := range list {
-		switch list[i].KID {
-		case one:
-			a = &list[i]
-		case other:
-			b = &list[i]
-		}
-	}
-	return a, b, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"near-idp/internal/keyring"
 	"near-idp/internal/pgtest"
 )
 
@@ -25,14 +26,14 @@ func keyFile(t *testing.T) string {
 
 func listKeys(t *testing.T, file, alg string) map[string]string {
 	t.Helper()
-	var list []keyOutput
+	var list []keyring.KeyInfo
 	if err := json.Unmarshal([]byte(capture(t, []string{"key", "list", "-o", "json", "--config", file}, 0)), &list); err != nil {
 		t.Fatal(err)
 	}
 	states := map[string]string{}
 	for _, k := range list {
 		if k.Alg == alg {
-			states[k.State] = k.KID
+			states[string(k.State)] = k.KID
 		}
 	}
 	return states

@@ -15,6 +15,7 @@ import (
 	"near-idp/internal/audit"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
+	"near-idp/internal/keyring"
 	"near-idp/internal/limit"
 )
 
@@ -39,6 +40,7 @@ type Options struct {
 	// Accounts shows and ends what accounts have here, and Audit tells what was recorded.
 	Accounts *account.Admin
 	Audit    *audit.Log
+	Keys     keyring.Vault
 	Store    Store
 	// Ready reports whether the database answers.
 	Ready func(ctx context.Context) error
@@ -120,6 +122,10 @@ func (s *Server) routes() []route {
 		{"GET /admin/v1/clients/{client_id}/errors", ScopeAuditRead, s.clientErrors},
 		{"GET /admin/v1/audit-events", ScopeAuditRead, s.listEvents},
 		{"GET /admin/v1/audit-events:stream", ScopeAuditRead, s.streamEvents},
+
+		{"GET /admin/v1/keys", ScopeKeysRead, s.listKeys},
+		{"POST /admin/v1/keys:rotate", ScopeKeysWrite, s.rotateKeys},
+		{"POST /admin/v1/keys/{kid}:retire", ScopeKeysWrite, s.retireKey},
 
 		{"GET /admin/v1/blocked-accounts", ScopeAccountsRead, s.listBlocked},
 		{"GET /admin/v1/accounts/{account_id}", ScopeAccountsRead, s.getAccount},

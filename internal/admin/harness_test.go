@@ -16,6 +16,7 @@ import (
 	"near-idp/internal/admin/admintest"
 	"near-idp/internal/audit"
 	"near-idp/internal/clients"
+	"near-idp/internal/keyring"
 	"near-idp/internal/pgtest"
 	"near-idp/internal/postgres"
 
@@ -37,12 +38,18 @@ type site struct {
 
 func newSite(t testing.TB, edits ...func(*admin.Options)) *site {
 	t.Helper()
+	kek, err := keyring.ParseKEK("q4yXkT1wJm0Z7u5rN2cV8bLhG3sDfP6e")
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool := pgtest.New(t)
 	store := postgres.New(pool)
 	s := &site{TB: t, pool: pool, store: store, now: time.Now()}
 	s.options = admin.Options{
 		Issuer: "https://id.example.com", Version: "test", Network: "testnet", Algs: []string{"RS256"}, Store: store, Ready: store.Ping,
-		Clients: &clients.Service{Store: store}, Accounts: &account.Admin{Store: store, Network: "testnet"}, Audit: &audit.Log{Store: store}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Clients: &clients.Service{Store: store}, Accounts: &account.Admin{Store: store, Network: "testnet"}, Audit: &audit.Log{Store: store},
+		Keys: keyring.Vault{Store: store, KEKs: []keyring.KEK{kek}, Algs: []string{"ES256", "EdDSA"}},
+		Log:  slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 	}
 	for _, edit := range edits {
 		edit(&s.options)
