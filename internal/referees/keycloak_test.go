@@ -160,7 +160,7 @@ func (m *realm) signOutHere(p, elsewhere *person) {
 	if at := p.submit(p.site.issuer+"/logout", url.Values{"decision": {"logout"}}); at.StatusCode != http.StatusOK {
 		p.Fatalf("sign out: %s %s", at.Status, at.body)
 	}
-	trial.Eventually(p.T, "Keycloak ends one session", 10*time.Second, func() bool { return m.sessions(p) == before-1 })
+	trial.Eventually(p.T, "Keycloak ends one session", 30*time.Second, func() bool { return m.sessions(p) == before-1 })
 	if again := p.open(m.party.URL); !p.signed(again) {
 		p.Errorf("signed out, and did not have to sign: %q", again.trail)
 	}
