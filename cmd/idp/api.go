@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"near-idp/internal/admin"
+	"near-idp/internal/clients"
 	"near-idp/internal/idp"
 )
 
@@ -142,14 +143,18 @@ func (a *api) send(ctx context.Context, method, path string, in any, headers ...
 
 // An apiError is a problem that the API answered with (RFC 9457).
 type apiError struct {
-	Status int    `json:"status"`
-	Code   string `json:"code"`
+	Status    int           `json:"status"`
+	Code      string        `json:"code"`
+	Detail    string        `json:"detail"`
+	Errors    []fieldError  `json:"errors"`
+	Plan      *clients.Plan `json:"plan"` // of changes that were refused together
+	RequestID string        `json:"request_id"`
+}
+
+// A fieldError is what is wrong with one member of what was sent.
+type fieldError struct {
+	Field  string `json:"field"`
 	Detail string `json:"detail"`
-	Errors []struct {
-		Field  string `json:"field"`
-		Detail string `json:"detail"`
-	} `json:"errors"`
-	RequestID string `json:"request_id"`
 }
 
 func (a *api) failure(response *http.Response) error {

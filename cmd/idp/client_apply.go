@@ -11,6 +11,7 @@ import (
 
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
+	"near-idp/internal/presets"
 )
 
 func runClientApply(ctx context.Context, args []string) error {
@@ -22,7 +23,9 @@ transaction, or none. A second run changes nothing.
 
 Applications that the document lacks stay, unless --prune deletes them. Those of
 the configuration file are never touched; naming one is an error. A secret may
-be written file:/path or ${NAME}; left out, the secrets stay as they are.
+be written file:/path or ${NAME}; left out, the secrets stay as they are. Of an
+application with a preset, the client_uri is enough: if neither redirect_uris nor
+grant_types are written, the rest is filled in as "idp client create --preset" does.
 
 Examples:
   idp client apply -f clients.yaml --dry-run
@@ -47,19 +50,16 @@ Examples:
 	if err != nil {
 		return err
 	}
-	r, err := t.service(ctx)
+	r, err := t.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.close()
 	plan, err := r.Apply(ctx, list, clients.ApplyOptions{Prune: *prune, PruneMany: *many, DryRun: *dry})
-	if plan.Changes == nil {
-		plan.Changes = []clients.Change{}
-	}
-	if _, isInvalid := errors.AsType[*clients.Invalid](err); isInvalid {
+	if plan == nil {
 		return err // there is no plan for what makes no sense
 	}
-	printed := out.print(plan, func(w io.Writer) { writePlan(w, plan, err != nil, needSecrets(list)) })
+	printed := out.print(plan, func(w io.Writer) { writePlan(w, *plan, err != nil, needSecrets(list)) })
 	return errors.Join(err, printed)
 }
 
@@ -97,7 +97,11 @@ func entriesOf(list []config.Registration) []clients.Entry {
 func needSecrets(list []clients.Entry) map[string]bool {
 	ids := map[string]bool{}
 	for _, entry := range list {
-		ids[entry.Client.ID] = entry.Client.UsesSecret()
+		c := entry.Client
+		if preset, err := presets.Find(c.Preset); err == nil {
+			_ = preset.Apply("", &c) // what it cannot be applied to was refused
+		}
+		ids[c.ID] = c.UsesSecret()
 	}
 	return ids
 }

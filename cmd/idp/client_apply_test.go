@@ -140,8 +140,12 @@ func (c *copyOf) export(hashes, asJSON bool) []byte {
 	if err != nil {
 		c.Fatal(err)
 	}
+	document := make([]config.Registration, len(list))
+	for i, client := range list {
+		document[i] = config.Register(client, hashes)
+	}
 	var out bytes.Buffer
-	if err := config.WriteClients(&out, registrations(list, hashes), asJSON); err != nil {
+	if err := config.WriteClients(&out, document, asJSON); err != nil {
 		c.Fatal(err)
 	}
 	return out.Bytes()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"near-idp/internal/config"
 	"near-idp/internal/idp"
 )
 
@@ -30,24 +29,18 @@ Examples:
 	if *as != "yaml" && *as != "json" {
 		return usage(o.Name(), "-o %q is not known: write yaml or json", *as)
 	}
-	r, err := t.service(ctx)
+	r, err := t.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	list, err := r.Export(ctx)
+	var document []byte
+	err = r.do(ctx, "GET", fmt.Sprintf("/admin/v1/export?hashes=%t", *hashes), nil, &document, "Accept", "application/"+*as)
 	if err != nil {
 		return err
 	}
-	return config.WriteClients(os.Stdout, registrations(list, *hashes), *as == "json")
-}
-
-func registrations(list []idp.Client, hashes bool) []config.Registration {
-	document := make([]config.Registration, len(list))
-	for i, c := range list {
-		document[i] = config.Register(c, hashes)
-	}
-	return document
+	_, err = os.Stdout.Write(document)
+	return err
 }
 
 func runClientDisable(ctx context.Context, args []string) error {

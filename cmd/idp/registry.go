@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"near-idp/internal/admin"
-	"near-idp/internal/clients"
 	"near-idp/internal/idp"
 )
 
@@ -194,18 +193,4 @@ func equal(a, b any) bool {
 	one, errA := json.Marshal(a)
 	other, errB := json.Marshal(b)
 	return errA == nil && errB == nil && bytes.Equal(one, other)
-}
-
-// A service is the clients of the target's database.
-type service struct {
-	clients.Service
-	close func()
-}
-
-func (t target) service(ctx context.Context) (*service, error) {
-	cfg, store, close, err := t.database(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &service{clients.Service{Store: store, Defaults: clientDefaults(cfg)}, close}, nil
 }

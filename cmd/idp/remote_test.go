@@ -25,7 +25,10 @@ import (
 // request and answer is held to the API's document.
 func TestScriptsOverTheNetwork(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Files:               []string{"testdata/client.txtar", "testdata/client_secret.txtar", "testdata/api_key.txtar"},
+		Files: []string{
+			"testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
+			"testdata/api_key.txtar",
+		},
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
 		Setup: func(env *testscript.Env) error {
@@ -38,6 +41,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 			a := local(handler, func() {})
 			var made apiKeyMade
 			err = a.do(context.Background(), "POST", apiKeysPath, map[string]any{"scopes": admin.Scopes(), "expires_at": inAYear()}, &made)
+			env.Setenv("IDP_ENCRYPTION_KEY", strings.Repeat("k", 40))
 			env.Setenv(envAdminURL, server.URL)
 			env.Setenv(envAdminKey, made.Value)
 			return err

@@ -121,7 +121,7 @@ func entryOfDocument(raw json.RawMessage) (entry clients.Entry, err error) {
 	if entry.Client, entry.Secret, err = parseDocument(raw); err != nil {
 		return entry, err
 	}
-	return entry, applyPreset(&entry.Client)
+	return entry, applyPresetToEntry(&entry.Client)
 }
 
 func parseHashes(raw json.RawMessage) ([]idp.ClientSecret, error) {

@@ -61,7 +61,7 @@ func (s *Server) importClients(w http.ResponseWriter, r *http.Request) error {
 	list := make([]clients.Entry, len(document))
 	for i, c := range document {
 		list[i] = clients.Entry{Client: c.Client.Client, Secret: c.Secret, Secrets: c.Hashes(), Where: c.Where}
-		if err := applyPreset(&list[i].Client); err != nil {
+		if err := applyPresetToEntry(&list[i].Client); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,16 @@ func applyPreset(c *idp.Client) error {
 	return nil
 }
 
+// applyPresetToEntry is applyPreset for a client of a list. One with redirect_uris or
+// grant_types, as all have that were registered or exported, says all that it is: what such a
+// document leaves out was taken away.
+func applyPresetToEntry(c *idp.Client) error {
+	if len(c.RedirectURIs)+len(c.GrantTypes) > 0 {
+		return nil
+	}
+	return applyPreset(c)
+}
+
 func (s *Server) listPresets(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, listed{Items: presets.List()})
 }
