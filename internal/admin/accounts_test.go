@@ -104,7 +104,7 @@ func TestAccountsLoseWhatIsNamed(t *testing.T) {
 	s.has("dave.testnet", 1, 1, 1)
 
 	s.do("GET", "/admin/v1/accounts/never.testnet", nil).want(404, "not_found")
-	for _, bad := range []string{"Alice.testnet", "a", "%00", strings.Repeat("a", 65)} {
+	for _, bad := range []string{"Alice.testnet", "a", strings.Repeat("a", 65)} {
 		for method, path := range map[string]string{"GET": "", "POST": ":revoke", "DELETE": "/sessions"} {
 			r := s.do(method, "/admin/v1/accounts/"+bad+path, nil).want(422, "invalid")
 			if r.errors()[0]["field"] != "account_id" {

@@ -86,7 +86,7 @@ func (s *Server) protect(rt route, w http.ResponseWriter, r *http.Request) (err 
 	if rt.scope != "" && !p.May(rt.scope) {
 		return forbidden(rt.scope)
 	}
-	if err := storable(r); err != nil {
+	if err := rt.checkQuery(r); err != nil {
 		return err
 	}
 	ctx := As(r.Context(), *p)

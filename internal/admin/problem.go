@@ -8,11 +8,9 @@ import (
 	"math"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"near-idp/internal/account"
 	"near-idp/internal/clients"
@@ -100,20 +98,6 @@ func invalidClient(err error) *problem {
 		}
 	}
 	return unprocessable(list)
-}
-
-// storable refuses names that the database cannot hold, and so never held.
-func storable(r *http.Request) error {
-	bad := func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
-	if bad(r.URL.Path) {
-		return errNoResource
-	}
-	for name, values := range r.URL.Query() {
-		if bad(name) || slices.ContainsFunc(values, bad) {
-			return invalid([]fieldProblem{{strings.ToValidUTF8(name, "?"), "is not UTF-8 text"}})
-		}
-	}
-	return nil
 }
 
 // asProblem is the one crossing from errors to answers.
