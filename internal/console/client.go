@@ -25,7 +25,6 @@ type clientPage struct {
 // The tabs of a client.
 const (
 	tabOverview = ""
-	tabTry      = "try"
 	tabErrors   = "errors"
 )
 

@@ -70,6 +70,13 @@ func (s *Server) listClients(w http.ResponseWriter, r *http.Request) error {
 	if err := s.get(r, "/clients", q, &list); err != nil {
 		return err
 	}
+	refusals, err := s.refusedLately(r)
+	if err != nil {
+		return err
+	}
+	for i, c := range list.Items {
+		list.Items[i].lastError = refusals[c.ID]
+	}
 	view := clientList{page: s.view(r, sectionClients, "Clients"), Search: asked.Get("q"), Clients: list.Items, Later: asked.Get("cursor") != ""}
 	if list.Next != "" {
 		next := url.Values{"cursor": {list.Next}}

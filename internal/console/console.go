@@ -124,6 +124,25 @@ func (s *Server) routes() *http.ServeMux {
 	change("/clients/{id}/secrets", s.addSecret)
 	page("GET /clients/{id}/secrets/{secret}/revoke", s.askRevoke)
 	change("/clients/{id}/secrets/{secret}/revoke", s.revokeSecret)
+	page("GET /clients/{id}/errors", s.clientErrors)
+
+	page("GET /events", s.listEvents)
+	open("GET /events/stream", s.streamEvents)
+
+	page("GET /accounts", s.accounts)
+	page("GET /accounts/{account}", s.showAccount)
+	change("/accounts/{account}/block", s.changeAccount("blocked", http.MethodPost, verb(":block"), reason))
+	change("/accounts/{account}/unblock", s.changeAccount("unblocked", http.MethodPost, verb(":unblock"), nil))
+	change("/accounts/{account}/sign-out", s.changeAccount("ended", http.MethodDelete, verb("/sessions"), nil))
+	change("/accounts/{account}/forget", s.changeAccount("forgotten", http.MethodPost, verb(":revoke"), nil))
+	change("/accounts/{account}/sessions/{sid}/end", s.changeAccount("ended", http.MethodDelete, part("/sessions", "sid"), nil))
+	change("/accounts/{account}/grants/{grant}/revoke", s.changeAccount("revoked", http.MethodDelete, part("/grants", "grant"), nil))
+
+	page("GET /api-keys", s.apiKeys)
+	change("/api-keys", s.makeAPIKey)
+	page("GET /api-keys/{key}/revoke", s.askRevokeKey)
+	change("/api-keys/{key}/revoke", s.revokeKey)
+	page("GET /status", s.status)
 	return mux
 }
 

@@ -288,4 +288,4 @@ func (r reply) shut() {
 }
 
 // every is all pages of a signed-in administrator that need nothing to exist.
-var every = []string{"/clients", "/register", "/register?preset=grafana", "/register?preset="}
+var every = []string{"/clients", "/register", "/register?preset=grafana", "/register?preset=", "/events", "/accounts", "/api-keys", "/status"}

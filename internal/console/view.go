@@ -28,7 +28,6 @@ const (
 	sectionClients  = "clients"
 	sectionAccounts = "accounts"
 	sectionEvents   = "events"
-	sectionKeys     = "keys"
 	sectionAPIKeys  = "api-keys"
 	sectionStatus   = "status"
 )
@@ -37,7 +36,8 @@ const (
 type link struct{ Section, URL, Text string }
 
 var navigation = []link{
-	{sectionClients, "/clients", "Clients"},
+	{sectionClients, "/clients", "Clients"}, {sectionAccounts, "/accounts", "Accounts"}, {sectionEvents, "/events", "Events"},
+	{sectionAPIKeys, "/api-keys", "API keys"}, {sectionStatus, "/status", "Status"},
 }
 
 func (s *Server) view(r *http.Request, section, title string) page {
@@ -48,6 +48,8 @@ func (s *Server) view(r *http.Request, section, title string) page {
 // flashes are what the page after a change may say; nothing else of an address is ever shown as such.
 var flashes = map[string]string{
 	"saved": "Saved.", "disabled": "Disabled.", "enabled": "Enabled.", "deleted": "Deleted.", "revoked": "Revoked.",
+	"blocked": "Blocked. Its sessions and grants have ended.", "unblocked": "It may sign in again.",
+	"ended": "Signed out.", "forgotten": "Signed out, and what was allowed to applications is forgotten.",
 }
 
 func windowTitle(p page) string { return p.Title + " · " + p.Brand + " admin" }
@@ -72,8 +74,13 @@ func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func ago(t, now time.Time) string {
 	d := now.Sub(t)
 	text, past := "", d >= 0
-	if d = d.Abs(); d < time.Minute {
+	switch {
+	case d < time.Minute && d > -5*time.Second: // clocks differ a little
 		return "just now"
+	case !past && d > -time.Minute:
+		return "in a moment"
+	case !past:
+		d = -d + time.Second // what lives for 30 days has not 29 left at once
 	}
 	switch {
 	case d < time.Hour:
