@@ -6,6 +6,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -33,7 +34,7 @@ const (
 	batchSize = 500 // rows of one statement
 	// interval is how long a row waits for others.
 	interval = 250 * time.Millisecond
-	// storeTimeout bounds one statement, and what is left to write at the end.
+	// storeTimeout bounds one statement; at the end, no other begins after it.
 	storeTimeout = 5 * time.Second
 	// tellEvery is how often what was only counted is told.
 	tellEvery = 10 * time.Second
@@ -110,7 +111,7 @@ func (r *Recorder) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.finish(context.WithoutCancel(ctx))
+			r.finish(ctx)
 			return
 		case <-ticker.C:
 		case <-r.wake:
@@ -121,8 +122,6 @@ func (r *Recorder) Run(ctx context.Context) {
 
 // finish stores what is left, or says how much could not be.
 func (r *Recorder) finish(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	r.flush(ctx, true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,15 +132,20 @@ func (r *Recorder) finish(ctx context.Context) {
 
 // flush stores what is queued, as long as the database takes it.
 func (r *Recorder) flush(ctx context.Context, last bool) {
-	for {
+	for start := r.now(); !last || r.now().Sub(start) < storeTimeout; {
 		batch := r.take(last)
 		if len(batch) == 0 {
 			return
 		}
-		storing, cancel := context.WithTimeout(ctx, storeTimeout)
+		// The end interrupts no statement, which may have been carried out.
+		storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		err := r.store.AppendEvents(storing, batch)
 		cancel()
 		if err == nil {
+			continue
+		}
+		if !errors.Is(err, idp.ErrUnavailable) { // it would be refused again, and hold up all others
+			r.log.Error("audit events lost: the database refuses them", "count", len(batch), "err", err)
 			continue
 		}
 		r.log.Warn("audit events wait for the database", "count", len(batch), "err", err)

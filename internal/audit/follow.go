@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,8 +72,8 @@ func (l *Log) Follow(ctx context.Context, f idp.EventFilter, after int64, emit f
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
-			list = nil
+		if err != nil && !errors.Is(err, idp.ErrUnavailable) {
+			return err
 		}
 		for _, e := range list {
 			if !Selects(f, e) {

@@ -44,7 +44,7 @@ func TestEveryTypeOfEventIsExplained(t *testing.T) {
 	}
 }
 
-// What docs/audit.md says of a provider whose database role does not own the schema: it
+// H06: what docs/audit.md says of a provider whose database role does not own the schema: it
 // does all that it has to, and cannot lift the guard of its own audit log.
 func TestProviderThatOwnsNothingCannotLiftTheGuard(t *testing.T) {
 	l := newLogouts(t)

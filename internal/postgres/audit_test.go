@@ -33,7 +33,7 @@ func (l *logouts) refusesSQL(sql string) {
 	}
 }
 
-// H04: whoever has got in, by injected SQL or as the provider itself, cannot unmake what was recorded.
+// H06: whoever has got in, by injected SQL or as the provider itself, cannot unmake what was recorded.
 func TestAuditRowCannotBeAlteredOrTakenBack(t *testing.T) {
 	l := newLogouts(t)
 	before := l.list(`SELECT to_jsonb(e) FROM audit_events e`)
@@ -77,7 +77,7 @@ func TestRetentionTakesWhatIsOlderAndNothingElse(t *testing.T) {
 	}
 }
 
-// O03: a flood of refusals of one client ends at a bound, takes nothing of other
+// O03, H06: a flood of refusals of one client ends at a bound, takes nothing of other
 // clients with it and nothing that succeeded.
 func TestFloodOfRefusalsStaysBounded(t *testing.T) {
 	l := newLogouts(t)
@@ -100,7 +100,7 @@ func TestFloodOfRefusalsStaysBounded(t *testing.T) {
 	}
 }
 
-// Each change leaves its row, which says who caused it, and a change that does not happen leaves none.
+// H06: each change leaves its row, which says who caused it, and a change that does not happen leaves none.
 func TestChangesOfASessionAreRecordedWithThem(t *testing.T) {
 	l := newLogouts(t)
 	ctx := idp.WithOrigin(t.Context(), idp.Origin{RequestID: "req-1", Address: "192.0.2.7", Actor: "key:k1"})
