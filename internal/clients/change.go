@@ -109,10 +109,10 @@ func (s *Service) removable(ctx context.Context, id, version string) (idp.Client
 // changeable reads a client that is to be changed. It refuses those of the
 // configuration, which it returns all the same, and other versions than the one given.
 func (s *Service) changeable(ctx context.Context, id, version string) (idp.Client, error) {
-	c, err := s.Store.Client(ctx, id)
+	c, err := s.stored(ctx, id)
 	switch {
 	case err != nil:
-		return idp.Client{}, fmt.Errorf("client %q: %w", shorten(id), err)
+		return idp.Client{}, err
 	case version != "" && version != c.Version():
 		return idp.Client{}, stale("", id, idp.ErrConflict)
 	case c.LeftFile():

@@ -145,6 +145,21 @@ func TestPagesHaveEachClientOnce(t *testing.T) {
 			t.Errorf("%q finds %d, want %d, %v", search, len(page), want, err)
 		}
 	}
+	for _, bad := range []string{"a\x00", "\xff"} {
+		if page, _, err := s.Page(t.Context(), idp.ClientQuery{Search: bad, Limit: 10}); err != nil || len(page) != 0 {
+			t.Errorf("%q finds %d, %v", bad, len(page), err)
+		}
+		if page, _, err := s.Page(t.Context(), idp.ClientQuery{After: bad, Limit: 10}); err != nil || len(page) != 0 {
+			t.Errorf("after %q are %d, %v", bad, len(page), err)
+		}
+		_, get := s.Client(t.Context(), bad)
+		_, disable := s.Disable(t.Context(), bad, "")
+		for _, err := range []error{get, disable, s.Delete(t.Context(), bad), s.DeleteSecret(t.Context(), "app-00", bad)} {
+			if !errors.Is(err, idp.ErrNotFound) {
+				t.Errorf("%q: %v", bad, err)
+			}
+		}
+	}
 	if page, _, err := s.Page(t.Context(), idp.ClientQuery{}); err != nil || len(page) != 1 {
 		t.Errorf("no limit: %d, %v", len(page), err)
 	}

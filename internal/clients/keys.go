@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -28,6 +29,8 @@ func checkKeys(c idp.Client) error {
 	if c.JWKS != "" {
 		if _, err := jose.ParseSet([]byte(c.JWKS)); err != nil {
 			problems = append(problems, fmt.Errorf("jwks %w", err))
+		} else if !storable([]byte(c.JWKS)) {
+			problems = append(problems, errors.New("jwks has a null character, half a surrogate pair or a number out of range: remove it"))
 		}
 	}
 	if err := checkKeysURI(c.JWKSURI); err != nil {
@@ -38,6 +41,32 @@ func checkKeys(c idp.Client) error {
 		add(!slices.Contains(jose.Algs, alg), fmt.Sprintf("token_endpoint_auth_signing_alg %q is not known: use one of %s", shorten(alg), strings.Join(jose.Algs, ", ")))
 	}
 	return errors.Join(problems...)
+}
+
+// storable reports that PostgreSQL takes a JSON text, which it does not if there is a null
+// character in it, a lone surrogate (which reads as U+FFFD here) or a number beyond all bounds.
+func storable(text []byte) bool {
+	var value any
+	if json.Unmarshal(text, &value) != nil {
+		return false
+	}
+	var sound func(value any) bool
+	sound = func(value any) bool {
+		switch value := value.(type) {
+		case string:
+			return !strings.ContainsAny(value, "\x00\uFFFD")
+		case []any:
+			return !slices.ContainsFunc(value, func(element any) bool { return !sound(element) })
+		case map[string]any:
+			for name, member := range value {
+				if !sound(name) || !sound(member) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return sound(value)
 }
 
 // checkKeysURI wants TLS, since whoever answers in the client's place becomes the client.

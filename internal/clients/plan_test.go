@@ -275,3 +275,33 @@ func TestAppliesAtOnceDoNotMix(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// What PostgreSQL cannot store is refused before, field by field, and never a fault of ours.
+func TestTextThatCannotBeStoredIsRefused(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	s := service(store)
+	set := reflect.TypeFor[idp.Client]()
+	for f := range set.Fields() {
+		if f.Tag.Get("yaml") == "-" || f.Type.Kind() != reflect.String && f.Type != reflect.TypeFor[[]string]() {
+			continue
+		}
+		const ec = `"kty":"EC","crv":"P-256","x":"YNbNSe9363ktyqky2fQxWD1iJVzmt7Fk35WQSWYlYc0","y":"nxA0dJuxqo_Zo4jL9DbVeihFv7ouydlE4dTxAShp4Kk"`
+		for _, bad := range []string{"\x00", "a\x00b", "\xff", `{"keys":[{` + ec + `,"kid":"\u0000"}]}`,
+			`{"keys":[{` + ec + `}],"x":["\ud800"]}`, `{"keys":[{` + ec + `}],"x":1e999999}`, `{"keys":[{` + ec + `}],"\u0000":1}`} {
+			c := valid("web")
+			if field := reflect.ValueOf(&c).Elem().FieldByIndex(f.Index); field.Kind() == reflect.String {
+				field.SetString(bad)
+			} else {
+				field.Set(reflect.ValueOf([]string{bad}))
+			}
+			if f.Name == "JWKS" {
+				c.TokenEndpointAuthMethod = idp.AuthPrivateKey
+			}
+			_, err := s.Apply(t.Context(), []clients.Entry{{Client: c}}, clients.ApplyOptions{})
+			if _, isInvalid := errors.AsType[*clients.Invalid](err); !isInvalid {
+				t.Errorf("%s with %.20q: %v", f.Name, bad, err)
+			}
+		}
+	}
+}

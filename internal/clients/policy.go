@@ -13,6 +13,9 @@ import (
 // checkPolicies refuses the names of policies that do not exist.
 func (d Defaults) checkPolicies(c idp.Client) error {
 	check := func(field, section, name string, known []string) error {
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("%s %q %w", field, shorten(name), err)
+		}
 		switch {
 		case name == "" || known == nil || slices.Contains(known, name):
 			return nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"near-idp/internal/idp"
 )
@@ -59,12 +60,27 @@ func (s *Service) defaults() Defaults {
 
 // Client returns one client, complete with defaults, or idp.ErrNotFound.
 func (s *Service) Client(ctx context.Context, id string) (idp.Client, error) {
+	c, err := s.stored(ctx, id)
+	if err != nil {
+		return idp.Client{}, err
+	}
+	return s.complete(c), nil
+}
+
+// stored reads a client as it is stored, without defaults.
+func (s *Service) stored(ctx context.Context, id string) (idp.Client, error) {
+	if !isText(id) {
+		return idp.Client{}, fmt.Errorf("client %q: %w", shorten(id), idp.ErrNotFound)
+	}
 	c, err := s.Store.Client(ctx, id)
 	if err != nil {
 		return idp.Client{}, fmt.Errorf("client %q: %w", shorten(id), err)
 	}
-	return s.complete(c), nil
+	return c, nil
 }
+
+// isText reports whether PostgreSQL can hold a text, so that nothing it cannot hold is looked for.
+func isText(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // List returns all clients, ordered by id, complete with defaults.
 func (s *Service) List(ctx context.Context) ([]idp.Client, error) {
@@ -80,6 +96,9 @@ func (s *Service) List(ctx context.Context) ([]idp.Client, error) {
 
 // Page returns a page of List and, if there are more, the id that the next page comes after.
 func (s *Service) Page(ctx context.Context, q idp.ClientQuery) (page []idp.Client, next string, err error) {
+	if !isText(q.Search) || !isText(q.After) {
+		return nil, "", nil
+	}
 	limit := min(max(q.Limit, 1), maxPage)
 	q.Limit = limit + 1
 	page, err = s.Store.ClientPage(ctx, q)
@@ -208,7 +227,11 @@ func (s *Service) DeleteSecret(ctx context.Context, clientID, secretID string) e
 	if err := removableSecret(clientID, secretID); err != nil {
 		return err
 	}
-	if err := s.Store.DeleteClientSecret(ctx, clientID, secretID); err != nil {
+	err := idp.ErrNotFound
+	if isText(clientID) && isText(secretID) {
+		err = s.Store.DeleteClientSecret(ctx, clientID, secretID)
+	}
+	if err != nil {
 		return fmt.Errorf("delete secret %q of client %q: %w", secretID, clientID, err)
 	}
 	return nil
