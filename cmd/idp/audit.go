@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,12 +14,6 @@ import (
 	"near-idp/internal/audit"
 	"near-idp/internal/idp"
 )
-
-// An eventSource is where the events of a provider are read; *audit.Log is one.
-type eventSource interface {
-	Events(ctx context.Context, f idp.EventFilter) ([]idp.Event, error)
-	Follow(ctx context.Context, f idp.EventFilter, after int64, emit func(idp.Event) error) error
-}
 
 // eventFlags are the flags that select events.
 type eventFlags struct {
@@ -96,12 +89,12 @@ Examples:
 	if err != nil {
 		return err
 	}
-	source, close, err := t.events(ctx)
+	a, err := t.api(ctx)
 	if err != nil {
 		return err
 	}
-	defer close()
-	list, err := queryEvents(ctx, source, filter)
+	defer a.close()
+	list, err := a.events(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -115,24 +108,6 @@ Examples:
 			writeEvent(w, e)
 		}
 	})
-}
-
-// queryEvents reads as many pages as there are to be events.
-func queryEvents(ctx context.Context, source eventSource, f idp.EventFilter) ([]idp.Event, error) {
-	list, wanted := []idp.Event{}, f.Limit
-	for len(list) < wanted {
-		f.Limit = min(wanted-len(list), audit.MaxLimit)
-		page, err := source.Events(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, page...)
-		if len(page) < f.Limit {
-			break
-		}
-		f.Before = page[len(page)-1].ID
-	}
-	return list, nil
 }
 
 func runAuditTail(ctx context.Context, args []string) error {
@@ -159,12 +134,12 @@ Examples:
 	if err != nil {
 		return err
 	}
-	source, close, err := t.events(ctx)
+	a, err := t.api(ctx)
 	if err != nil {
 		return err
 	}
-	defer close()
-	list, err := source.Events(ctx, filter)
+	defer a.close()
+	list, err := a.events(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -177,20 +152,11 @@ Examples:
 	if len(list) > 0 {
 		after = list[len(list)-1].ID
 	}
-	err = source.Follow(ctx, filter, after, func(e idp.Event) error { return p.print(e) })
-	if errors.Is(err, context.Canceled) { // interrupted, as it is meant to be
+	err = a.follow(ctx, filter, after, func(e idp.Event) error { return p.print(e) })
+	if ctx.Err() != nil { // interrupted, as it is meant to be
 		return nil
 	}
 	return err
-}
-
-// events opens the target's audit log. The caller calls close.
-func (t target) events(ctx context.Context) (eventSource, func(), error) {
-	_, store, close, err := t.database(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &audit.Log{Store: store}, close, nil
 }
 
 // An eventPrinter writes events as they come.

@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("IDP_DATABASE_URL", pgtest.DSN(t))
 			env.Setenv("EMPTY_DATABASE_URL", pgtest.Empty(t))
 			env.Setenv("IDP_ENCRYPTION_KEY", strings.Repeat("k", 40))
+			env.Setenv("ACTOR", "local")
 			env.Setenv("IDP_DEV_DIR", filepath.Join(env.WorkDir, "dev"))
 			// The account that PostgreSQL runs as, if this process is root, has to
 			// pass through.

@@ -27,7 +27,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{
 			"testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
-			"testdata/api_key.txtar",
+			"testdata/api_key.txtar", "testdata/audit.txtar",
 		},
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
@@ -42,6 +42,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 			var made apiKeyMade
 			err = a.do(context.Background(), "POST", apiKeysPath, map[string]any{"scopes": admin.Scopes(), "expires_at": inAYear()}, &made)
 			env.Setenv("IDP_ENCRYPTION_KEY", strings.Repeat("k", 40))
+			env.Setenv("ACTOR", "key:"+made.ID)
 			env.Setenv(envAdminURL, server.URL)
 			env.Setenv(envAdminKey, made.Value)
 			return err
