@@ -48,6 +48,6 @@ func (p *policies) profile(c *idp.Client, who idp.Identity, scopes []string, pla
 
 func (p *policies) claimNames() []string { return p.current.Load().claims.Names() }
 
-func (p *policies) allowed(c *idp.Client, account string) error {
-	return p.current.Load().access.Check(c.AccessPolicy, account)
+func (p *policies) allowed(c *idp.Client, subject string) error {
+	return p.current.Load().access.Check(c.AccessPolicy, subject)
 }

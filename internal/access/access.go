@@ -86,11 +86,11 @@ func (r *Rules) add(l *list, entry string) error {
 	return nil
 }
 
-// Groups returns the names of the groups that an account is in, in order; never nil.
-func (r *Rules) Groups(account string) []string {
+// Groups returns the names of the groups that a subject is in, in order; never nil.
+func (r *Rules) Groups(subject string) []string {
 	in := []string{}
 	for _, name := range r.names {
-		if r.groups[name].has(account) {
+		if r.groups[name].has(subject) {
 			in = append(in, name)
 		}
 	}
@@ -100,12 +100,13 @@ func (r *Rules) Groups(account string) []string {
 // Names returns the names of the access policies, in order; never nil.
 func (r *Rules) Names() []string { return append([]string{}, slices.Sorted(maps.Keys(r.policies))...) }
 
-// Check returns nil if the policy of this name lets the account in, and otherwise
+// Check returns nil if the policy of this name lets a subject in, and otherwise
 // an error that wraps idp.ErrDenied and says why, for operators. Deny wins; an empty Allow is
 // everybody; a client without a policy takes everybody; and a policy that
 // is not configured (any more, or at this replica yet) lets nobody in, for which the error wraps
-// idp.ErrUnconfigured as well.
-func (r *Rules) Check(name, account string) error {
+// idp.ErrUnconfigured as well. Whoever is denied stays so by each name of theirs: an account cannot be
+// cleared by deleting it and making it anew.
+func (r *Rules) Check(name, subject string) error {
 	if name == "" {
 		return nil
 	}
@@ -113,14 +114,14 @@ func (r *Rules) Check(name, account string) error {
 	switch {
 	case p == nil:
 		return fmt.Errorf("%w: the access policy %q is %w, so nobody may sign in: add it under access_policies, or give the client another", idp.ErrDenied, name, idp.ErrUnconfigured)
-	case r.has(&p.deny, account):
-		return fmt.Errorf("%w: the access policy %q denies %s", idp.ErrDenied, name, account)
-	case !p.allow.empty() && !r.has(&p.allow, account):
-		return fmt.Errorf("%w: the access policy %q does not allow %s", idp.ErrDenied, name, account)
+	case r.has(&p.deny, subject) || r.has(&p.deny, accountOf(subject)):
+		return fmt.Errorf("%w: the access policy %q denies %s", idp.ErrDenied, name, subject)
+	case !p.allow.empty() && !r.has(&p.allow, subject):
+		return fmt.Errorf("%w: the access policy %q does not allow %s", idp.ErrDenied, name, subject)
 	}
 	return nil
 }
 
-func (r *Rules) has(l *list, account string) bool {
-	return l.set.has(account) || slices.ContainsFunc(l.groups, func(name string) bool { return r.groups[name].has(account) })
+func (r *Rules) has(l *list, subject string) bool {
+	return l.set.has(subject) || slices.ContainsFunc(l.groups, func(name string) bool { return r.groups[name].has(subject) })
 }

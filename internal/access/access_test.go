@@ -72,6 +72,38 @@ func TestDenyWinsOverAllow(t *testing.T) {
 	}
 }
 
+// An account that its owner deleted can be made anew by anybody. Who did so is not let in as
+// the one before, and does not come off a list by doing so to an account of their own.
+func TestNextOwnerOfADeletedAccountInheritsNothing(t *testing.T) {
+	t.Parallel()
+	r := rules(t, map[string][]string{"ops": {"alice.near"}, "later": {"alice.near#2"}, "dao": {"*.dao.near"}}, map[string]idp.AccessPolicy{
+		"listed": {Allow: []string{"alice.near"}}, "group": {Allow: []string{"group:ops"}}, "again": {Allow: []string{"alice.near#2"}},
+		"dao": {Allow: []string{"*.dao.near"}}, "banned": {Deny: []string{"alice.near"}}, "ban-ops": {Deny: []string{"group:ops"}}, "ban-2": {Deny: []string{"alice.near#2"}},
+	})
+	for subject, in := range map[string][]string{
+		"alice.near":     {"listed", "group", "ban-2"},
+		"alice.near#2":   {"again"},
+		"alice.near#22":  {"ban-2"},
+		"bob.dao.near#2": {"dao", "banned", "ban-ops", "ban-2"}, // dao.near made it anew
+	} {
+		for _, policy := range r.Names() {
+			if err := r.Check(policy, subject); (err == nil) != slices.Contains(in, policy) {
+				t.Errorf("%s, %s: %v", policy, subject, err)
+			}
+		}
+	}
+	for subject, want := range map[string][]string{"alice.near": {"ops"}, "alice.near#2": {"later"}, "alice.near#3": {}, "bob.dao.near#2": {"dao"}} {
+		if got := r.Groups(subject); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", subject, got)
+		}
+	}
+	for _, entry := range []string{"alice.near#1", "alice.near#0", "alice.near#02", "alice.near#", "alice.near#2#2", "*.dao.near#2", "#2", "alice.near#2 "} {
+		if _, problems := access.New(map[string][]string{"g": {entry}}, nil); len(problems) == 0 {
+			t.Errorf("%q is an entry", entry)
+		}
+	}
+}
+
 func TestGroupsAreAListInOrderAndNeverNil(t *testing.T) {
 	t.Parallel()
 	r := rules(t, map[string][]string{"writers": {"alice.near"}, "admins": {"*.near", "bob.testnet"}, "all": {"*"}}, nil)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"near-idp/internal/near"
@@ -10,6 +11,9 @@ import (
 // everybody is the entry that means every account.
 const everybody = "*"
 
+// laterOwner ends the subject of somebody who has an account after others had it.
+var laterOwner = regexp.MustCompile(`#([2-9]|[1-9][0-9]{1,8})$`)
+
 // A set is accounts, and accounts below others. The zero value is empty.
 type set struct {
 	exact map[string]bool
@@ -17,7 +21,7 @@ type set struct {
 	all   bool
 }
 
-// add reads one entry: an account, "*.parent" or "*".
+// add reads one entry: an account, the subject of a later owner of one, "*.parent" or "*".
 func (s *set) add(entry string) error {
 	if entry == everybody {
 		s.all = true
@@ -27,7 +31,11 @@ func (s *set) add(entry string) error {
 	if strings.Contains(account, "*") {
 		return fmt.Errorf("%.100q has a * that is not at its left end before a dot: write an account, or *.corp.near for every account below corp.near, or * for everybody", entry)
 	}
-	if _, err := near.ParseAccountID(account); err != nil {
+	id := account
+	if !glob {
+		id = laterOwner.ReplaceAllString(account, "")
+	}
+	if _, err := near.ParseAccountID(id); err != nil {
 		return fmt.Errorf("%.100q is no account of NEAR: %w", entry, err)
 	}
 	into := &s.exact
@@ -41,12 +49,15 @@ func (s *set) add(entry string) error {
 	return nil
 }
 
-// has reports whether an account is in the set. An account is below each of its
-// ancestors, however far up: a.b.corp.near is below b.corp.near, corp.near and near.
-func (s *set) has(account string) bool {
-	if s.all || s.exact[account] {
+// has reports whether a subject is in the set. Its account is below each of its
+// ancestors, however far up: a.b.corp.near is below b.corp.near, corp.near and near; who owns
+// the one above decides to whom the one below is given, if need be again. An account by itself
+// is its first owner, and nobody who made it anew after that one had deleted it.
+func (s *set) has(subject string) bool {
+	if s.all || s.exact[subject] {
 		return true
 	}
+	account := accountOf(subject)
 	if len(s.below) == 0 {
 		return false
 	}
@@ -57,6 +68,12 @@ func (s *set) has(account string) bool {
 		}
 	}
 	return false
+}
+
+// accountOf is the account of a subject.
+func accountOf(subject string) string {
+	account, _, _ := strings.Cut(subject, "#")
+	return account
 }
 
 func (s *set) empty() bool { return !s.all && len(s.exact) == 0 && len(s.below) == 0 }

@@ -39,13 +39,13 @@ const (
 // Policies are the claim policies of one configuration. They never change.
 type Policies struct {
 	byName map[string]*policy
-	groups func(account string) []string
+	groups func(subject string) []string
 }
 
 // New returns the policies that are configured, and the built-in ones that are
-// not. host is the issuer's, and groups lists those of an account. The problems are
+// not. host is the issuer's, and groups lists those of a subject. The problems are
 // all there are, in a fixed order; with any the policies are of no use.
-func New(host string, configured map[string]idp.ClaimPolicy, groups func(account string) []string) (*Policies, []*idp.Problem) {
+func New(host string, configured map[string]idp.ClaimPolicy, groups func(subject string) []string) (*Policies, []*idp.Problem) {
 	p := &Policies{byName: map[string]*policy{}, groups: groups}
 	var found []*idp.Problem
 	sources := builtin(host)

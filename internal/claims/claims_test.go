@@ -19,8 +19,8 @@ var alice = idp.Identity{
 
 var places = []string{idp.PlaceIDToken, idp.PlaceUserInfo}
 
-func admins(account string) []string {
-	if account == "alice.near" {
+func admins(subject string) []string {
+	if subject == "alice.near#2" { // and not whoever had the account before
 		return []string{"admins"}
 	}
 	return []string{}

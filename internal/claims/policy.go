@@ -21,7 +21,7 @@ type policy struct {
 // A claim is one that a scope gives.
 type claim struct {
 	scope string
-	value func(who idp.Identity, groups func(account string) []string) any
+	value func(who idp.Identity, groups func(subject string) []string) any
 }
 
 // goes reports that a claim goes to a place. The subject always does: whoever reads
@@ -55,7 +55,7 @@ var (
 		"near_public_key":    {profile, func(who idp.Identity, _ func(string) []string) any { return who.PublicKey }},
 		"groups":             ofGroups,
 	}
-	ofGroups    = claim{groups, func(who idp.Identity, groups func(string) []string) any { return groups(who.AccountID) }}
+	ofGroups    = claim{groups, func(who idp.Identity, groups func(string) []string) any { return groups(who.Subject) }}
 	notVerified = claim{email, func(idp.Identity, func(string) []string) any { return false }}
 )
 

@@ -8,12 +8,12 @@ import (
 	"near-idp/internal/idp"
 )
 
-// allowed is Allowed for the account of a grant. A client's grant to itself has none.
+// allowed is Allowed for the subject of a grant. A client's grant to itself has none.
 func (p *Provider) allowed(c *idp.Client, grant *idp.Grant) error {
 	if grant.Identity.AccountID == "" {
 		return nil
 	}
-	return p.Allowed(c, grant.Identity.AccountID)
+	return p.Allowed(c, grant.Identity.Subject)
 }
 
 // expel ends a grant of an account that may not sign in to the client any more, and

@@ -62,6 +62,22 @@ func TestCodeOfADeniedAccountIsWorthNothing(t *testing.T) {
 	}
 }
 
+// Whoever makes a deleted account anew is somebody else: they get no token of an application
+// that its owner before was let in to.
+func TestNextOwnerOfAListedAccountGetsNoTokens(t *testing.T) {
+	e := setup(t)
+	e.exec("INSERT INTO subjects (network, account_id, incarnation, closed_at) VALUES ('mainnet', 'alice.near', 1, now())")
+	e.let(idp.AccessPolicy{Allow: []string{"alice.near"}})
+	_, err := e.post(codeForm(e.signIn(request()).Get("code")))
+	if refusal := e.refused(err, "invalid_grant"); !errors.Is(refusal, idp.ErrDenied) {
+		t.Errorf("%+v", refusal)
+	}
+	e.let(idp.AccessPolicy{Allow: []string{"alice.near", "alice.near#2"}})
+	if got := e.tokens(codeForm(e.signIn(request()).Get("code"))); got.RefreshToken == "" {
+		t.Error("the owner who is listed gets nothing")
+	}
+}
+
 // What an operator's mistake, or a replica that has not read the configuration yet, refuses
 // is not lost: the same token works when the policy is there.
 func TestMissingPolicyRefusesAndEndsNothing(t *testing.T) {

@@ -98,9 +98,9 @@ type Options struct {
 	Profile func(c *idp.Client, who idp.Identity, scopes []string, place string) map[string]any
 	// ProfileClaims lists those that Profile gives some client, for discovery.
 	ProfileClaims func() []string
-	// Allowed returns nil if the account may sign in to the client, and otherwise an
+	// Allowed returns nil if the subject, an account by itself while it is not known, may sign in to the client, and otherwise an
 	// error for operators, which wraps idp.ErrDenied, and idp.ErrUnconfigured if the rule itself is missing.
-	Allowed   func(c *idp.Client, account string) error
+	Allowed   func(c *idp.Client, subject string) error
 	Scopes    []string // that clients may be granted, besides those of resources
 	Resources []idp.Resource
 	// Outbound fetches the keys that clients publish at their jwks_uri; nil: nothing is fetched.
