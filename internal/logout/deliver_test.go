@@ -110,8 +110,29 @@ func TestDeliveryGivesUp(t *testing.T) {
 	if len(good.heard()) != 2 || followed.Load() != 0 {
 		t.Errorf("the good one heard %d, the canary %d", len(good.heard()), followed.Load())
 	}
+	e.checkUndelivered(len(bad))
 	if log := e.log.String(); strings.Count(log, "given up") != len(bad) || strings.Contains(log, "eyJ") || strings.Contains(log, "/bcl") {
 		t.Error(log)
+	}
+}
+
+// checkUndelivered demands of so many clients the first failure and the last, without the address or the token.
+func (e *env) checkUndelivered(clients int) {
+	e.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	told := map[string]int{}
+	for _, event := range e.events {
+		last := told[event.ClientID] == 1
+		told[event.ClientID]++
+		cause := fmt.Sprint(event.Details["cause"])
+		if event.Type != "logout.undelivered" || event.Outcome != idp.OutcomeFailed || event.SID != "S1" || event.Details["given_up"] != last ||
+			cause == "" || strings.Contains(cause, "eyJ") || strings.Contains(cause, "/bcl") {
+			e.Errorf("taken down: %+v", event)
+		}
+	}
+	if len(told) != clients || len(e.events) != 2*clients {
+		e.Errorf("taken down of %v", told)
 	}
 }
 

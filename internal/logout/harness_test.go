@@ -66,6 +66,16 @@ type env struct {
 	store *postgres.Store
 	ring  *keyring.Ring
 	log   lockedBuffer
+
+	mu     sync.Mutex
+	events []idp.Event
+}
+
+// record takes down what the audit log would.
+func (e *env) record(event idp.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.events = append(e.events, event)
 }
 
 type lockedBuffer struct {
@@ -131,7 +141,7 @@ func (e *env) run(policy outbound.Policy) *logout.Courier {
 	log := slog.New(slog.NewTextHandler(&e.log, nil))
 	registry := clients.New(e.store, log, time.Now)
 	courier := logout.New(logout.Options{
-		Issuer: issuer, Store: e.store, Clients: registry, Keys: e.ring, HTTP: outbound.Client(policy), Log: log,
+		Issuer: issuer, Store: e.store, Clients: registry, Keys: e.ring, HTTP: outbound.Client(policy), Log: log, Audit: e.record,
 		Pauses: []time.Duration{50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
