@@ -138,6 +138,12 @@ func (s *Server) routes() *http.ServeMux {
 	change("/accounts/{account}/sessions/{sid}/end", s.changeAccount("ended", http.MethodDelete, part("/sessions", "sid"), nil))
 	change("/accounts/{account}/grants/{grant}/revoke", s.changeAccount("revoked", http.MethodDelete, part("/grants", "grant"), nil))
 
+	page("GET /keys", s.signingKeys)
+	page("GET /keys/rotate", s.askRotate)
+	change("/keys/rotate", s.rotate)
+	page("GET /keys/{kid}/retire", s.askRetire)
+	change("/keys/{kid}/retire", s.retire)
+
 	page("GET /api-keys", s.apiKeys)
 	change("/api-keys", s.makeAPIKey)
 	page("GET /api-keys/{key}/revoke", s.askRevokeKey)

@@ -24,6 +24,7 @@ import (
 	"near-idp/internal/clients"
 	"near-idp/internal/console"
 	"near-idp/internal/idp"
+	"near-idp/internal/keyring"
 	"near-idp/internal/pgtest"
 	"near-idp/internal/postgres"
 
@@ -61,6 +62,7 @@ type site struct {
 	store   *postgres.Store
 	server  *console.Server
 	clients *clients.Service
+	vault   keyring.Vault // of the signing keys
 	admins  []string
 	now     time.Time
 	// claims returns the ID token for a code; nil: there is none.
@@ -103,9 +105,15 @@ func held(t testing.TB, api http.Handler) http.Handler {
 }
 
 func (s *site) newAPI(log *slog.Logger, now func() time.Time) *admin.Server {
+	s.Helper()
+	kek, err := keyring.ParseKEK("q4yXkT1wJm0Z7u5rN2cV8bLhG3sDfP6e")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.vault = keyring.Vault{Store: s.store, KEKs: []keyring.KEK{kek}, Algs: []string{"ES256"}}
 	return admin.New(admin.Options{
 		Issuer: issuer, Version: "test", Store: s.store, Ready: s.store.Ping, Clients: s.clients, Log: log, Now: now, Network: "mainnet",
-		Accounts: &account.Admin{Store: s.store, Network: "mainnet"}, Audit: &audit.Log{Store: s.store},
+		Accounts: &account.Admin{Store: s.store, Network: "mainnet"}, Audit: &audit.Log{Store: s.store}, Keys: s.vault,
 	})
 }
 
@@ -288,4 +296,4 @@ func (r reply) shut() {
 }
 
 // every is all pages of a signed-in administrator that need nothing to exist.
-var every = []string{"/clients", "/register", "/register?preset=grafana", "/register?preset=", "/events", "/accounts", "/api-keys", "/status"}
+var every = []string{"/clients", "/register", "/register?preset=grafana", "/register?preset=", "/events", "/keys", "/keys/rotate", "/accounts", "/api-keys", "/status"}

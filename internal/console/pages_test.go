@@ -13,6 +13,7 @@ import (
 
 	"near-idp/internal/console"
 	"near-idp/internal/idp"
+	"near-idp/internal/keyring"
 )
 
 func TestEventsAreFoundAndRead(t *testing.T) {
@@ -156,4 +157,22 @@ func TestErrorsOfAClientSayWhatWasExpected(t *testing.T) {
 	b.get("/clients/ops/errors").want(http.StatusOK).clean("errors").says("authorize.refused", "invalid_request", hostile, "login/generic_oauth")
 	b.get("/events").want(http.StatusOK).clean("events").says(hostile)
 	b.get("/clients").want(http.StatusOK).says("just now")
+}
+
+func TestSigningKeysAreRotatedAndRetired(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if _, err := keyring.Open(t.Context(), s.vault); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := s.signIn(alice)
+	page := b.get("/keys").want(http.StatusOK).says("ES256", "active")
+	retire := regexp.MustCompile(`/keys/([A-Za-z0-9_-]+)/retire`).FindStringSubmatch(page.body)
+	b.get("/keys/rotate").want(http.StatusOK).says("Rotate every key?")
+	b.post("/keys/rotate", nil).want(http.StatusSeeOther)
+	b.get("/keys?done=rotated").says("Rotated.", "next")
+
+	b.get(retire[0]).want(http.StatusOK).says("Retire the key?", retire[1])
+	b.post(retire[0], url.Values{"typed": {"ES256"}}).want(http.StatusUnprocessableEntity).says("Nothing was changed")
+	b.post("/keys/nothing/retire", url.Values{"typed": {"nothing"}}).want(http.StatusNotFound)
 }

@@ -28,6 +28,7 @@ const (
 	sectionClients  = "clients"
 	sectionAccounts = "accounts"
 	sectionEvents   = "events"
+	sectionKeys     = "keys"
 	sectionAPIKeys  = "api-keys"
 	sectionStatus   = "status"
 )
@@ -37,7 +38,7 @@ type link struct{ Section, URL, Text string }
 
 var navigation = []link{
 	{sectionClients, "/clients", "Clients"}, {sectionAccounts, "/accounts", "Accounts"}, {sectionEvents, "/events", "Events"},
-	{sectionAPIKeys, "/api-keys", "API keys"}, {sectionStatus, "/status", "Status"},
+	{sectionKeys, "/keys", "Keys"}, {sectionAPIKeys, "/api-keys", "API keys"}, {sectionStatus, "/status", "Status"},
 }
 
 func (s *Server) view(r *http.Request, section, title string) page {
@@ -49,7 +50,7 @@ func (s *Server) view(r *http.Request, section, title string) page {
 var flashes = map[string]string{
 	"saved": "Saved.", "disabled": "Disabled.", "enabled": "Enabled.", "deleted": "Deleted.", "revoked": "Revoked.",
 	"blocked": "Blocked. Its sessions and grants have ended.", "unblocked": "It may sign in again.",
-	"ended": "Signed out.", "forgotten": "Signed out, and what was allowed to applications is forgotten.",
+	"ended": "Signed out.", "rotated": "Rotated.", "retired": "Retired.", "forgotten": "Signed out, and what was allowed to applications is forgotten.",
 }
 
 func windowTitle(p page) string { return p.Title + " · " + p.Brand + " admin" }

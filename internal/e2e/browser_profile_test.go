@@ -170,7 +170,7 @@ func (p *profile) watch(event any) {
 	case *log.EventEntryAdded:
 		// Chromium logs every answer of 400 and above; the tests look at those themselves.
 		platform := strings.Contains(e.Entry.Text, "Unrecognized feature: 'bluetooth'") // that Chromium has not on Linux
-		refusal := e.Entry.Source == log.EntrySourceNetwork && strings.HasPrefix(e.Entry.URL, p.issuer+"/") &&
+		refusal := e.Entry.Source == log.EntrySourceNetwork && p.answers(e.Entry.URL) &&
 			strings.Contains(e.Entry.Text, "responded with a status of")
 		if !refusal && !platform && e.Entry.Level != log.EntryLevelVerbose && e.Entry.Level != log.EntryLevelInfo {
 			p.fault("log %s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
@@ -182,6 +182,11 @@ func (p *profile) watch(event any) {
 	}
 }
 
+// answers reports that an address is the provider's.
+func (p *profile) answers(address string) bool {
+	return strings.HasPrefix(address, p.issuer+"/") || p.admin != "" && strings.HasPrefix(address, p.admin+"/")
+}
+
 func (p *profile) mayAsk(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -189,7 +194,7 @@ func (p *profile) mayAsk(address string) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	allowed := []string{p.issuer, p.app.origin}
+	allowed := []string{p.issuer, p.app.origin, p.admin}
 	if p.wallet != nil {
 		allowed = append(allowed, p.wallet.origin)
 	}

@@ -57,6 +57,7 @@ type site struct {
 	alice   *neartest.Wallet // alice.testnet, with a full-access key
 	dir     string
 	more    string             // more clients, then more of the configuration
+	admin   string             // where the admin pages are reached; empty: nowhere
 	limits  string             // rate_limits: everything off but for what is tested
 	tls     *trial.Certificate // that idp terminates TLS with; nil: none
 }
@@ -76,7 +77,7 @@ func newSite(t testing.TB, dsn string) *site {
 func (s *site) configure(port int, rpc string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
-	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: "off"`, port)
+	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: %q`, port, s.adminAddress())
 	if s.tls != nil {
 		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.Cert, s.tls.Key)
 	}
@@ -92,6 +93,15 @@ clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, s.limits, siteClients+s.mo
 		s.Fatal(err)
 	}
 	return file
+}
+
+// adminAddress is that of the admin side, of which a site has one at most.
+func (s *site) adminAddress() string {
+	if s.admin == "" {
+		return "off"
+	}
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.admin, "http://"), ":")
+	return "127.0.0.1:" + port
 }
 
 // command is idp with the environment that the configuration refers to.
