@@ -10,7 +10,7 @@ import (
 // ours is the dependency diagram: a package may import those listed after it
 // and no other of ours. cmd/idp joins everything and is not listed.
 var ours = map[string]string{
-	"internal/admin":           "internal/account internal/audit internal/clients internal/config internal/idp internal/keyring internal/limit internal/presets",
+	"internal/admin":           "internal/account internal/audit internal/clients internal/config internal/idp internal/keyring internal/limit internal/near internal/oauth internal/presets",
 	"internal/admin/admintest": "internal/admin",
 	"internal/console":         "internal/admin internal/idp internal/presets web/static",
 	"internal/doctor":          "",

@@ -18,15 +18,15 @@ import (
 
 var _ admin.Store = (*postgres.Store)(nil)
 
-// newAdmin wires the admin API over a migrated database.
-func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, opts providerOptions) *admin.Server {
+// newAdmin wires the admin API over a migrated database. tokens is nil where none are issued.
+func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, tokens admin.Tokens, opts providerOptions) *admin.Server {
 	keys, err := keyVault(cfg, store)
 	if err != nil { // without the right encryption keys, keys are shown and not changed
 		keys.KEKs = nil
 	}
 	keys.Log = opts.Log
 	return admin.New(admin.Options{
-		Keys:   keys,
+		Keys: keys, Tokens: tokens,
 		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
 		Clients:  &clients.Service{Store: store, Live: live.defaults},
 		Accounts: &account.Admin{Store: store, Network: cfg.Near.Network},

@@ -225,5 +225,5 @@ func (t target) reach(ctx context.Context) (*api, error) {
 		}
 		return nil, err
 	}
-	return local(newAdmin(cfg, store, newPolicies(cfg), providerOptions{Log: quiet()}), close), nil
+	return local(newAdmin(cfg, store, newPolicies(cfg), nil, providerOptions{Log: quiet()}), close), nil
 }

@@ -44,7 +44,7 @@ func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForc
 	if cfg.Listen.Admin == config.AdminOff {
 		return nil, nil
 	}
-	api := newAdmin(cfg, store, inForce, opts)
+	api := newAdmin(cfg, store, inForce, protocol, opts)
 	api.Record = record
 	pages, err := console.New(console.Options{
 		Issuer: cfg.Issuer, URL: cfg.Admin.URL, Brand: cfg.Branding.Name, Notice: opts.Notice, Network: cfg.Near.Network,

@@ -64,7 +64,7 @@ encryption: {keys: ["`+strings.Repeat("k", 40)+`"]}
 		return nil, err
 	}
 	later(store.Close)
-	return newAdmin(cfg, store, newPolicies(cfg), providerOptions{Log: slog.New(slog.DiscardHandler)}), nil
+	return newAdmin(cfg, store, newPolicies(cfg), nil, providerOptions{Log: slog.New(slog.DiscardHandler)}), nil
 }
 
 func TestKeyNeverTravelsInTheClear(t *testing.T) {

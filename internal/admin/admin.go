@@ -41,6 +41,7 @@ type Options struct {
 	Accounts *account.Admin
 	Audit    *audit.Log
 	Keys     keyring.Vault
+	Tokens   Tokens // nil where none are issued
 	Store    Store
 	// Ready reports whether the database answers.
 	Ready func(ctx context.Context) error
@@ -122,6 +123,10 @@ func (s *Server) routes() []route {
 		{"GET /admin/v1/clients/{client_id}/errors", ScopeAuditRead, s.clientErrors},
 		{"GET /admin/v1/audit-events", ScopeAuditRead, s.listEvents},
 		{"GET /admin/v1/audit-events:stream", ScopeAuditRead, s.streamEvents},
+
+		{"GET /admin/v1/clients/{client_id}/preview", ScopeClientsRead, s.preview},
+		{"POST /admin/v1/tokens:introspect", ScopeAccountsRead, s.introspectToken},
+		{"POST /admin/v1/tokens:revoke", ScopeAccountsWrite, s.revokeToken},
 
 		{"GET /admin/v1/keys", ScopeKeysRead, s.listKeys},
 		{"POST /admin/v1/keys:rotate", ScopeKeysWrite, s.rotateKeys},

@@ -184,3 +184,9 @@ func (r reply) errors() []map[string]string {
 	}
 	return p.Errors
 }
+
+// withTokens is the same site where tokens are issued.
+func (s *site) withTokens(tokens admin.Tokens) {
+	s.options.Tokens = tokens
+	s.server = admin.New(s.options)
+}

@@ -73,7 +73,7 @@ func (rt route) checkQuery(r *http.Request) error {
 		switch value := given[name][0]; {
 		case !known:
 			list = append(list, fieldProblem{strings.ToValidUTF8(name, "?"), noParameter(types)})
-		case len(given[name]) > 1:
+		case len(given[name]) > 1 && kind != "array":
 			list = append(list, fieldProblem{name, "is there more than once"})
 		case !isText(value):
 			list = append(list, fieldProblem{name, "has a character that is no text"})

@@ -47,6 +47,12 @@ func (p *Provider) Introspect(ctx context.Context, r *http.Request) (*Introspect
 	if t == nil || t.access != nil && !p.concerns(caller, t.access) {
 		return inactive, nil
 	}
+	return p.introspect(ctx, t, caller)
+}
+
+// introspect tells what a token is worth; of a refresh token to its own client alone, unless caller is nil.
+func (p *Provider) introspect(ctx context.Context, t *shown, caller *idp.Client) (*Introspection, error) {
+	inactive := &Introspection{}
 	grant, err := p.Store.Grant(ctx, t.grantID)
 	if errors.Is(err, idp.ErrNotFound) {
 		return inactive, nil
@@ -60,7 +66,7 @@ func (p *Provider) Introspect(ctx context.Context, r *http.Request) (*Introspect
 		return inactive, err
 	case t.access != nil && t.access.of(grant):
 		return p.ofAccess(t.access, grant), nil
-	case t.access == nil && grant.ClientID == caller.ID && grant.Generation == t.generation && p.Now().Before(grant.ExpiresAt) &&
+	case t.access == nil && (caller == nil || grant.ClientID == caller.ID) && grant.Generation == t.generation && p.Now().Before(grant.ExpiresAt) &&
 		slices.Contains(grant.Scopes, scopeOfflineAccess):
 		return p.ofRefresh(grant), nil
 	}

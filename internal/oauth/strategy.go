@@ -153,6 +153,14 @@ func (s strategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) (
 // signAccess makes an access token for a grant or the part of it that is wanted,
 // bound to the key with this thumbprint unless that is empty.
 func (p *Provider) signAccess(c *idp.Client, grant *idp.Grant, t target, thumbprint string) (string, error) {
+	payload, err := json.Marshal(p.accessClaims(c, grant, t, thumbprint))
+	if err != nil {
+		return "", err
+	}
+	return p.Keys.Sign(typAccessToken, p.accessAlg(c), payload)
+}
+
+func (p *Provider) accessClaims(c *idp.Client, grant *idp.Grant, t target, thumbprint string) accessClaims {
 	now := p.Now()
 	claims := accessClaims{
 		Issuer: p.Issuer, Subject: grant.Identity.Subject, Audience: t.audience, ClientID: c.ID,
@@ -162,11 +170,7 @@ func (p *Provider) signAccess(c *idp.Client, grant *idp.Grant, t target, thumbpr
 	if grant.Identity.AccountID != "" { // a person's
 		claims.AuthTime = grant.Identity.AuthTime.Unix()
 	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	return p.Keys.Sign(typAccessToken, p.accessAlg(c), payload)
+	return claims
 }
 
 // Access tokens are not stored.
@@ -179,30 +183,39 @@ func (strategy) ValidateAccessToken(context.Context, fosite.Requester, string) e
 // GenerateIDToken makes the ID token (OpenID Connect Core sections 2 and
 // 3.1.3.6) with the algorithm of the client.
 func (s strategy) GenerateIDToken(ctx context.Context, _ time.Duration, r fosite.Requester) (string, error) {
-	f, now := flowOf(ctx), s.p.Now()
-	who, alg := f.grant.Identity, s.p.alg(f.client.Client)
+	f := flowOf(ctx)
+	var token string
+	if response, ok := ctx.Value(fosite.AccessResponseContextKey).(fosite.AccessResponder); ok {
+		token = response.GetAccessToken()
+	}
+	return s.p.signID(f.client.Client, f.grant, token)
+}
+
+// signID makes the ID token of a grant, which names the access token that comes with it, if any.
+func (p *Provider) signID(c *idp.Client, grant *idp.Grant, accessToken string) (string, error) {
+	now, who, alg := p.Now(), grant.Identity, p.alg(c)
 	claims := map[string]any{
-		"iss":       s.p.Issuer,
-		"aud":       f.client.ID,
+		"iss":       p.Issuer,
+		"aud":       c.ID,
 		"iat":       now.Unix(),
-		"exp":       now.Add(s.p.lifetimes(f.client.Client).IDToken.Std()).Unix(),
+		"exp":       now.Add(p.lifetimes(c).IDToken.Std()).Unix(),
 		"auth_time": who.AuthTime.Unix(),
 		"amr":       []string{"pop"}, // RFC 8176: proof of possession of a key
 		"sid":       who.SID,
 	}
-	maps.Copy(claims, s.p.disclose(f.client.Client, who, f.grant.Scopes, f.grant.Claims, idp.PlaceIDToken))
+	maps.Copy(claims, p.disclose(c, who, grant.Scopes, grant.Claims, idp.PlaceIDToken))
 	claims["sub"] = who.Subject
-	if f.grant.Nonce != "" {
-		claims["nonce"] = f.grant.Nonce
+	if grant.Nonce != "" {
+		claims["nonce"] = grant.Nonce
 	}
-	if response, ok := ctx.Value(fosite.AccessResponseContextKey).(fosite.AccessResponder); ok {
-		claims["at_hash"] = leftHalf(alg, response.GetAccessToken())
+	if accessToken != "" {
+		claims["at_hash"] = leftHalf(alg, accessToken)
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
-	return s.p.Keys.Sign(typIDToken, alg, payload)
+	return p.Keys.Sign(typIDToken, alg, payload)
 }
 
 // leftHalf is the at_hash of a token: half of the hash that the ID token's

@@ -84,9 +84,13 @@ func (p *Provider) userInfo(ctx context.Context, claims *accessClaims, prove fun
 	} else if cause != nil {
 		return nil, refusedToken(cause)
 	}
-	info := p.disclose(client, grant.Identity, scopes, grant.Claims, idp.PlaceUserInfo)
+	return p.infoOf(client, grant, scopes), nil
+}
+
+func (p *Provider) infoOf(c *idp.Client, grant *idp.Grant, scopes []string) map[string]any {
+	info := p.disclose(c, grant.Identity, scopes, grant.Claims, idp.PlaceUserInfo)
 	info["sub"] = grant.Identity.Subject
-	return info, nil
+	return info
 }
 
 // refusedToken is invalid_token (RFC 6750 section 3.1).
