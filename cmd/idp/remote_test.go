@@ -72,6 +72,7 @@ func TestKeyNeverTravelsInTheClear(t *testing.T) {
 	for base, want := range map[string]string{
 		"http://admin.example.com": "would travel in the clear", "ftp://127.0.0.1": "would travel in the clear",
 		"admin.example.com": "write the address", "http://10.0.0.1:8081": "would travel in the clear",
+		"http://admin.localhost:8081": "would travel in the clear", "http://localhost.example.com": "would travel in the clear",
 	} {
 		t.Setenv(envAdminURL, base)
 		if out := capture(t, []string{"client", "list"}, exitFailure); !strings.Contains(out, want) {
