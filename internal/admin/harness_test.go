@@ -190,3 +190,13 @@ func (s *site) withTokens(tokens admin.Tokens) {
 	s.options.Tokens = tokens
 	s.server = admin.New(s.options)
 }
+
+// unheld sends a request whose answer nothing is held to: there are many of them.
+func (s *site) unheld(method, path, body string) reply {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+s.key)
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	s.server.ServeHTTP(rec, r)
+	return reply{s, rec.Code, rec.Header(), rec.Body.String()}
+}
