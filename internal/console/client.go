@@ -25,6 +25,7 @@ type clientPage struct {
 // The tabs of a client.
 const (
 	tabOverview = ""
+	tabTry      = "try"
 	tabErrors   = "errors"
 )
 

@@ -124,6 +124,7 @@ func (s *Server) routes() *http.ServeMux {
 	change("/clients/{id}/secrets", s.addSecret)
 	page("GET /clients/{id}/secrets/{secret}/revoke", s.askRevoke)
 	change("/clients/{id}/secrets/{secret}/revoke", s.revokeSecret)
+	page("GET /clients/{id}/try", s.tryClient)
 	page("GET /clients/{id}/errors", s.clientErrors)
 
 	page("GET /events", s.listEvents)

@@ -63,6 +63,7 @@ type site struct {
 	server  *console.Server
 	clients *clients.Service
 	vault   keyring.Vault // of the signing keys
+	tokens  admin.Tokens  // nil: none are issued
 	admins  []string
 	now     time.Time
 	// claims returns the ID token for a code; nil: there is none.
@@ -113,7 +114,7 @@ func (s *site) newAPI(log *slog.Logger, now func() time.Time) *admin.Server {
 	s.vault = keyring.Vault{Store: s.store, KEKs: []keyring.KEK{kek}, Algs: []string{"ES256"}}
 	return admin.New(admin.Options{
 		Issuer: issuer, Version: "test", Store: s.store, Ready: s.store.Ping, Clients: s.clients, Log: log, Now: now, Network: "mainnet",
-		Accounts: &account.Admin{Store: s.store, Network: "mainnet"}, Audit: &audit.Log{Store: s.store}, Keys: s.vault,
+		Accounts: &account.Admin{Store: s.store, Network: "mainnet"}, Audit: &audit.Log{Store: s.store}, Keys: s.vault, Tokens: s.tokens,
 	})
 }
 

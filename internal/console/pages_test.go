@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/admin"
 	"near-idp/internal/console"
 	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
+	"near-idp/internal/oauth"
 )
 
 func TestEventsAreFoundAndRead(t *testing.T) {
@@ -175,4 +178,37 @@ func TestSigningKeysAreRotatedAndRetired(t *testing.T) {
 	b.get(retire[0]).want(http.StatusOK).says("Retire the key?", retire[1])
 	b.post(retire[0], url.Values{"typed": {"ES256"}}).want(http.StatusUnprocessableEntity).says("Nothing was changed")
 	b.post("/keys/nothing/retire", url.Values{"typed": {"nothing"}}).want(http.StatusNotFound)
+}
+
+// issuing previews tokens with these claims.
+type issuing struct {
+	admin.Tokens
+	claims map[string]any
+}
+
+func (i issuing) Preview(c *idp.Client, who idp.Identity, _ string, _ []string) (*oauth.Preview, error) {
+	claims, err := json.Marshal(i.claims)
+	if err != nil {
+		return nil, err
+	}
+	return &oauth.Preview{ClientID: c.ID, AccountID: who.AccountID, Scopes: []string{"openid"}, Denied: "the access policy staff lists " + corpus[0],
+		AccessToken: &oauth.Decoded{Header: json.RawMessage("{}"), Claims: claims}, UserInfo: i.claims}, nil
+}
+
+func TestClientIsTriedForAnAccount(t *testing.T) {
+	t.Parallel()
+	var api http.Handler
+	s := newSite(t, func(o *console.Options) {
+		o.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.ServeHTTP(w, r) })
+	})
+	s.tokens = issuing{claims: map[string]any{"sub": "alice.near", "name": corpus[0]}}
+	api = held(t, s.newAPI(slog.New(slog.DiscardHandler), time.Now))
+	b, _ := s.signIn(alice)
+	b.post("/register", grafana).want(http.StatusOK)
+	b.get("/clients/ops/try").want(http.StatusOK).says("What would it be given?", "idp client test ops")
+	b.get("/clients/ops/try?account_id=alice.near").want(http.StatusOK).clean("try").says("It would be given nothing", `"sub": "alice.near"`, "Userinfo")
+	b.get("/clients/ops/try?account_id=Alice").want(http.StatusUnprocessableEntity).says("Nothing was changed")
+	for _, text := range corpus {
+		b.get("/clients/ops/try?" + url.Values{"account_id": {text}, "scope": {text}}.Encode()).clean("try")
+	}
 }

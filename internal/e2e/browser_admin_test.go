@@ -129,7 +129,7 @@ func TestOtherAdminPagesAreReadable(t *testing.T) {
 	w.readable("admin-status")
 	for name, path := range map[string]string{
 		"accounts": "/accounts", "account": "/accounts/" + b.signer.AccountID, "api-keys": "/api-keys", "keys": "/keys",
-		"owned": "/clients/spa", "errors": "/clients/spa/errors", "custom": "/register?preset=", "not-found": "/nothing",
+		"owned": "/clients/spa", "errors": "/clients/spa/errors", "try": "/clients/spa/try?account_id=alice.testnet", "custom": "/register?preset=", "not-found": "/nothing",
 	} {
 		w.visit(w.admin + path)
 		w.until(`document.readyState === "complete" && document.querySelector("h1")`)
