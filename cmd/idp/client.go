@@ -107,7 +107,8 @@ Examples:
 		return suggestList(err)
 	}
 	if !*yes {
-		if err := confirm(o.Name(), &c); err != nil {
+		consequence := fmt.Sprintf("Nobody will be able to sign in to %s any more.", shown(c.DisplayName()))
+		if err := confirm(o.Name(), "delete", c.ID, consequence); err != nil {
 			return err
 		}
 	}
@@ -122,18 +123,18 @@ Examples:
 	return nil
 }
 
-// confirm asks on the terminal for the id of the client that is to go.
-func confirm(command string, c *idp.Client) error {
+// confirm asks on the terminal for the id of what a verb is to be done to.
+func confirm(command, verb, id, consequence string) error {
 	if fi, err := os.Stdin.Stat(); err != nil || fi.Mode()&os.ModeCharDevice == 0 {
-		return usage(command, "standard input is no terminal to ask on: add --yes to delete %s", c.ID)
+		return usage(command, "standard input is no terminal to ask on: add --yes to %s %s", verb, shown(id))
 	}
-	fmt.Fprintf(os.Stderr, "Nobody will be able to sign in to %s any more. Type %s to delete it: ", shown(c.DisplayName()), c.ID)
+	fmt.Fprintf(os.Stderr, "%s Type %s to %s it: ", consequence, shown(id), verb)
 	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 256)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if strings.TrimSpace(line) != c.ID {
-		return errors.New("not deleted: the answer was another")
+	if strings.TrimSpace(line) != id {
+		return errors.New("nothing was changed: the answer was another")
 	}
 	return nil
 }

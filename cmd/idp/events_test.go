@@ -12,12 +12,13 @@ import (
 
 	"near-idp/internal/admin"
 	"near-idp/internal/idp"
+	"near-idp/internal/pgtest"
 )
 
 // A stream that breaks is gone on with where it broke: nothing is missed and nothing comes twice. It
 // ends when the key does.
 func TestFollowerGoesOnAfterABreak(t *testing.T) {
-	handler, err := elsewhere(t, t.Cleanup)
+	handler, err := elsewhere(t, pgtest.DSN(t), t.Cleanup)
 	if err != nil {
 		t.Fatal(err)
 	}

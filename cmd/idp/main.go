@@ -56,7 +56,15 @@ func commands() []command {
 		{"api-key create", "make a key for the admin API", runAPIKeyCreate},
 		{"api-key list", "list the keys for the admin API", runAPIKeyList},
 		{"api-key revoke", "end a key for the admin API", runAPIKeyRevoke},
+		{"account show", "show all that there is of an account", runAccountShow},
+		{"account block", "keep an account out", runAccountBlock},
+		{"account unblock", "let an account in again", runAccountUnblock},
+		{"account revoke", "end all that an account has, and forget its consents", runAccountRevoke},
+		{"session list", "list the sessions of an account", runSessionList},
+		{"session revoke", "end one session of an account", runSessionRevoke},
 		{"session end", "sign an account out everywhere", runSessionEnd},
+		{"grant list", "list what applications hold of an account", runGrantList},
+		{"grant revoke", "end one grant of an account", runGrantRevoke},
 		{"key list", "list the signing keys and what each does", runKeyList},
 		{"key rotate", "publish the successor of signing keys", runKeyRotate},
 		{"key retire", "take a signing key out of service", runKeyRetire},
@@ -172,7 +180,7 @@ func unknownCommand(name string) error {
 		names = append(names, c.name)
 	}
 	if !strings.Contains(name, " ") {
-		names = append(names, "migrate", "client", "api-key", "key", "audit", "config", "help")
+		names = append(names, "migrate", "client", "api-key", "account", "session", "grant", "key", "audit", "config", "help")
 	}
 	// What was typed is escaped: it may come from a script's variable.
 	if near := config.Nearest(name, names); near != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 
 	"near-idp/internal/pgtest"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -32,9 +34,11 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
+		Cmds:                scriptCommands,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("IDP_DATABASE_URL", pgtest.DSN(t))
+			url := pgtest.DSN(t)
+			env.Setenv("IDP_DATABASE_URL", url)
+			env.Values[signedInAt{}] = url
 			env.Setenv("EMPTY_DATABASE_URL", pgtest.Empty(t))
 			env.Setenv("IDP_ENCRYPTION_KEY", strings.Repeat("k", 40))
 			env.Setenv("ACTOR", "local")
@@ -53,6 +57,38 @@ encryption: {keys: ["${IDP_ENCRYPTION_KEY}"]}
 `), 0o600)
 		},
 	})
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "signedin": signIn}
+
+// signedInAt is the key of a script's database among its values.
+type signedInAt struct{}
+
+// signIn is the script command "signedin NAME": NAME.testnet has a session, a grant and a consent.
+func signIn(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: signedin NAME")
+	}
+	url, _ := ts.Value(signedInAt{}).(string)
+	db, err := pgx.Connect(context.Background(), url)
+	ts.Check(err)
+	defer db.Close(context.Background())
+	id := args[0] + ".testnet"
+	name := args[0]
+	for _, step := range []struct {
+		sql    string
+		values []any
+	}{
+		{`INSERT INTO subjects (network, account_id, incarnation) VALUES ('testnet', $1, 1)`, []any{id}},
+		{`INSERT INTO sessions (sid, hash, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at)
+			VALUES ($1, sha256($1::text::bytea), $2, $2, 'testnet', 'ed25519:k', now(), now() + interval '1 hour', now() + interval '2 hours')`, []any{"S" + name, id}},
+		{`INSERT INTO grants (id, client_id, subject, account_id, network, public_key, auth_time, sid, scopes, audience, expires_at, max_expires_at)
+			VALUES ($1, 'wiki', $2, $2, 'testnet', 'ed25519:k', now(), $3, '{openid}', '{}', now() + interval '1 hour', now() + interval '1 hour')`, []any{"9" + name, id, "S" + name}},
+		{`INSERT INTO consents (network, subject, client_id, client, scopes, resources) VALUES ('testnet', $1, 'wiki', 'f', '{openid}', '{}')`, []any{id}},
+	} {
+		_, err := db.Exec(context.Background(), step.sql, step.values...)
+		ts.Check(err)
+	}
 }
 
 // expectCode is the script command "code N PROGRAM ARG…": like exec, but the

@@ -27,12 +27,14 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{
 			"testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
-			"testdata/api_key.txtar", "testdata/audit.txtar",
+			"testdata/api_key.txtar", "testdata/audit.txtar", "testdata/account.txtar",
 		},
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
+		Cmds:                scriptCommands,
 		Setup: func(env *testscript.Env) error {
-			handler, err := elsewhere(t, env.Defer)
+			url := pgtest.DSN(t)
+			env.Values[signedInAt{}] = url
+			handler, err := elsewhere(t, url, env.Defer)
 			if err != nil {
 				return err
 			}
@@ -51,7 +53,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 }
 
 // elsewhere is the admin side of a provider whose configuration is not here.
-func elsewhere(t *testing.T, later func(func())) (*admin.Server, error) {
+func elsewhere(t *testing.T, url string, later func(func())) (*admin.Server, error) {
 	cfg, err := config.Parse("config.yaml", []byte(`issuer: https://id.example.com
 near: {network: testnet}
 encryption: {keys: ["`+strings.Repeat("k", 40)+`"]}
@@ -59,7 +61,7 @@ encryption: {keys: ["`+strings.Repeat("k", 40)+`"]}
 	if err != nil {
 		return nil, err
 	}
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.DSN(t), MaxConns: 2})
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: url, MaxConns: 2})
 	if err != nil {
 		return nil, err
 	}
