@@ -158,3 +158,17 @@ func TestKeysAreStoredHashedAndShownOnce(t *testing.T) {
 		t.Error(list.body)
 	}
 }
+
+// A key that was made with a stolen one is found by what made it.
+func TestKeysAreRecordedWithTheirMaker(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	made := s.do("POST", "/admin/v1/api-keys", map[string]any{"name": "ci", "scopes": []string{"clients:read"}, "expires_at": s.now.Add(time.Minute)}).want(201, "")
+	s.do("DELETE", "/admin/v1/api-keys/"+made.text("id"), nil).want(204, "")
+	for _, kind := range []string{"api_key.created", "api_key.revoked"} {
+		r := s.do("GET", "/admin/v1/audit-events?actor=key:&type="+kind, nil).want(200, "")
+		if len(r.items()) != 1 || r.items()[0]["actor"] != "key:"+strings.Split(s.key, "_")[1] || !strings.Contains(r.body, made.text("id")) || strings.Contains(r.body, made.text("key")) {
+			t.Errorf("%s: %s", kind, r.body)
+		}
+	}
+}
