@@ -101,8 +101,18 @@ func run(args []string) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "idp: "+strings.ReplaceAll(err.Error(), "\n", "\n     "))
+	fmt.Fprintln(os.Stderr, "idp: "+complaint(err))
 	return exitCode(err)
+}
+
+// complaint is an error as the terminal shows it. Some of it may be what a stranger sent or
+// another server answered, which must not move the cursor.
+func complaint(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = shown(strings.ReplaceAll(line, "\t", " "))
+	}
+	return strings.Join(lines, "\n     ")
 }
 
 func exitCode(err error) int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"near-idp/internal/admin"
 	"near-idp/internal/admin/admintest"
@@ -101,6 +103,22 @@ func TestKeyFollowsNoRedirect(t *testing.T) {
 	capture(t, []string{"client", "list"}, exitFailure)
 	if stolen != "" {
 		t.Error("the key went elsewhere")
+	}
+}
+
+// Whoever answers in the provider's place must not write to the terminal what it likes.
+func TestAnswerOfAStrangerDoesNotMoveTheCursor(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusConflict)
+		_, _ = io.WriteString(w, `{"status":409,"code":"conflict","detail":"a\u001b[2J\u001b]0;x\u0007b\u009b1A\rc\u202ed"}`)
+	}))
+	defer server.Close()
+	t.Setenv(envAdminURL, server.URL)
+	t.Setenv(envAdminKey, "idpk_secret")
+	t.Chdir(filepath.Clean(t.TempDir()))
+	out := capture(t, []string{"client", "list"}, exitConflict)
+	if strings.ContainsFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) || !strings.Contains(out, "[2J") {
+		t.Errorf("%q", out)
 	}
 }
 

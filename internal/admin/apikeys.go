@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"near-idp/internal/idp"
@@ -90,7 +91,7 @@ func (s *Server) checkKey(r *http.Request, key idp.APIKey) error {
 	add := func(field, format string, args ...any) {
 		list = append(list, fieldProblem{field, fmt.Sprintf(format, args...)})
 	}
-	if !utf8.ValidString(key.Name) || utf8.RuneCountInString(key.Name) > maxKeyName || strings.ContainsFunc(key.Name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+	if !utf8.ValidString(key.Name) || utf8.RuneCountInString(key.Name) > maxKeyName || strings.ContainsFunc(key.Name, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		add("name", "must be at most %d printable characters", maxKeyName)
 	}
 	if len(key.Scopes) == 0 {

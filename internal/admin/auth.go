@@ -70,9 +70,6 @@ func (s *Server) authenticate(r *http.Request) (*Principal, error) {
 	if p := caller(r); p != nil {
 		return p, nil
 	}
-	if wait := s.failures.Exhausted(sender(r)); wait > 0 {
-		return nil, tooMany(wait)
-	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if r.Header.Get("Authorization") == "" {
 		return nil, errNoKey
@@ -90,9 +87,12 @@ func (s *Server) authenticate(r *http.Request) (*Principal, error) {
 	return &Principal{Actor: "key:" + key.ID, Scopes: key.Scopes, Key: &key}, nil
 }
 
-// failed counts an attempt with a key that is not one.
+// failed counts an attempt with a key that is not one. Too many slow down nobody but whoever guesses:
+// keys cannot be guessed, and behind a proxy everybody is one sender, whom anybody could lock out.
 func (s *Server) failed(r *http.Request) error {
-	s.failures.Take(sender(r))
+	if wait := s.failures.Take(sender(r)); wait > 0 {
+		return tooMany(wait)
+	}
 	return errBadKey
 }
 

@@ -117,7 +117,21 @@ func TestGuessingKeysIsSlowedDown(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	s.now = s.now.Add(time.Minute)
+	guess.do("GET", "/admin/v1/clients", nil).want(401, "unauthorized")
+}
+
+// Behind a proxy, or on one machine, everybody comes from one address: a stranger, or a web page whose name was
+// made to point here, must not keep the administrators out.
+func TestGuessingKeysLocksNobodyElseOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	guess := s.as("idpk_AAAAAAAAAAAA_" + strings.Repeat("A", 52))
+	for range 30 {
+		guess.do("GET", "/admin/v1/clients", nil)
+	}
+	guess.do("GET", "/admin/v1/clients", nil).want(429, "rate_limited")
 	s.do("GET", "/admin/v1/clients", nil).want(200, "")
+	guess.do("GET", "/admin/v1/clients", nil).want(429, "rate_limited")
 }
 
 func TestKeyCannotMakeAMorePowerfulOne(t *testing.T) {
@@ -134,6 +148,7 @@ func TestKeyCannotMakeAMorePowerfulOne(t *testing.T) {
 		`scopes "root" is not known`:            {"scopes": []string{"root"}, "expires_at": soon},
 		"is past":                               {"scopes": []string{"clients:read"}, "expires_at": s.now.Add(-time.Hour)},
 		"name must be at most":                  {"scopes": []string{"clients:read"}, "expires_at": soon, "name": "a\nb"},
+		"name must be at most 100 printable":    {"scopes": []string{"clients:read"}, "expires_at": soon, "name": "\u009b31mred\u202e"},
 		"expiry is not a known member":          {"scopes": []string{"clients:read"}, "expiry": "30d"},
 		"scopes has the wrong type: want array": {"scopes": "clients:read", "expires_at": soon},
 	} {
