@@ -272,3 +272,14 @@ func TestDifferencesNameEveryKey(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// Whoever is taken off the list administers nothing any more, without a restart.
+func TestAdministratorsChangeWithoutARestart(t *testing.T) {
+	f := follow(t)
+	f.write("config.yaml", followedConfig+"admin: {accounts: [alice.testnet, bob.testnet]}\n")
+	f.wait("two administrators", func() bool { return len(f.policies.admins()) == 2 })
+	f.write("config.yaml", followedConfig+"admin: {accounts: [bob.testnet]}\n")
+	f.wait("one of them", func() bool { return len(f.policies.admins()) == 1 && f.policies.admins()[0] == "bob.testnet" })
+	f.write("config.yaml", followedConfig+"admin: {accounts: [bob.testnet], url: 'https://admin.example.com'}\n")
+	f.wait("what needs a restart", f.logged("admin.url changed: restart to apply"))
+}

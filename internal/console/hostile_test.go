@@ -81,7 +81,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	b.get("/clients").want(http.StatusOK).clean("/clients")
 }
 
-// A05: whatever is sent, the answer is no fault of ours.
+// Whatever is sent, the answer is no fault of ours.
 func TestMalformedRequestsAreNoFault(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

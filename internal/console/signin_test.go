@@ -104,7 +104,7 @@ func TestAccountOfAnotherNetworkIsTurnedAway(t *testing.T) {
 	b.get("/clients").shut()
 }
 
-// B03: an answer that this browser did not ask for signs nobody in.
+// An answer that this browser did not ask for signs nobody in.
 func TestForgedAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -21,7 +21,7 @@ type process struct {
 	exited chan error
 	log    *bytes.Buffer // read it after exited
 
-	demo, issuer, wallet, dir string
+	demo, issuer, wallet, admin, dir string
 }
 
 const startPatience = 2 * time.Minute // a first start makes a database, perhaps on a busy machine
@@ -125,6 +125,8 @@ func (p *process) learn(name, value string) {
 		p.issuer = value
 	case "Wallet":
 		p.wallet = value
+	case "Admin":
+		p.admin, _, _ = strings.Cut(value, " ") // and as whom
 	case "Data":
 		p.dir = value
 	}
@@ -145,15 +147,15 @@ func (p *process) stop() (time.Duration, error) {
 	}
 }
 
-func (p *process) hosts(t *testing.T) (demo, issuer, wallet string) {
+func (p *process) hosts(t *testing.T) (demo, issuer, wallet, admin string) {
 	t.Helper()
-	var hosts [3]string
-	for i, text := range []string{p.demo, p.issuer, p.wallet} {
+	var hosts [4]string
+	for i, text := range []string{p.demo, p.issuer, p.wallet, p.admin} {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
 			t.Fatalf("idp dev named %q", text)
 		}
 		hosts[i] = u.Hostname()
 	}
-	return hosts[0], hosts[1], hosts[2]
+	return hosts[0], hosts[1], hosts[2], hosts[3]
 }
