@@ -215,9 +215,14 @@ func (t target) api(ctx context.Context) (*api, error) {
 	return a, nil
 }
 
+// elsewhere reports that the provider is one that $IDP_ADMIN_URL names, so that nothing here is looked at.
+func (t target) elsewhere() bool {
+	return os.Getenv(envAdminURL) != "" && !*t.local && !*t.dev && *t.config == ""
+}
+
 func (t target) reach(ctx context.Context) (*api, error) {
 	base := os.Getenv(envAdminURL)
-	if base != "" && !*t.local && !*t.dev && *t.config == "" {
+	if t.elsewhere() {
 		return remote(base, os.Getenv(envAdminKey))
 	}
 	cfg, store, close, err := t.database(ctx)

@@ -75,13 +75,7 @@ Examples:
 	if err := o.Parse(args); err != nil {
 		return err
 	}
-	cfg, store, close, err := t.database(ctx)
-	if err != nil {
-		return err
-	}
-	defer close()
-	// Looking needs no encryption key.
-	list, err := keyring.Vault{Store: store, Algs: cfg.Signing.Algs}.List(ctx)
+	list, err := t.keys(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,15 +108,7 @@ Examples:
 	if err := o.Parse(args); err != nil {
 		return err
 	}
-	v, err := t.vault(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close()
-	if *alg != "" && !v.Rotates(*alg) {
-		return usage(o.Name(), "--alg %q is not one of signing.algs (%s) or %s", *alg, strings.Join(v.Algs, ", "), algMAC)
-	}
-	list, waiting, err := v.RotateAll(ctx, *alg, *atOnce)
+	list, waiting, err := t.rotateKeys(ctx, *alg, *atOnce)
 	if errors.Is(err, idp.ErrConflict) {
 		return hint(err)
 	}

@@ -29,19 +29,14 @@ Examples:
 	if err != nil {
 		return err
 	}
-	v, err := t.vault(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.close()
-	r, err := v.TakeOut(ctx, kid[0], *compromised)
+	r, err := t.retireKey(ctx, kid[0], *compromised)
 	if errors.Is(err, idp.ErrNotFound) || errors.Is(err, idp.ErrConflict) {
 		return fmt.Errorf("%w; `idp key list` shows those that exist", err)
 	}
 	if err != nil {
 		return err
 	}
-	if r.MAC && *compromised {
+	if *compromised && (r.MAC || r.Successor != nil && r.Successor.Alg == algMAC) {
 		warn("codes and refresh tokens made with this key are worthless: people sign in again")
 	}
 	return out.print(r, func(w io.Writer) {

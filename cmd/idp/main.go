@@ -44,6 +44,7 @@ func commands() []command {
 		{"client get", "show one application", runClientGet},
 		{"client update", "change an application", runClientUpdate},
 		{"client snippet", "print what to paste into an application", runClientSnippet},
+		{"client errors", "list the requests of an application that were refused", runClientErrors},
 		{"client test", "run a login on this machine and explain each check", runClientTest},
 		{"client delete", "remove an application and its secrets", runClientDelete},
 		{"client disable", "let nobody sign in to an application", runClientDisable},

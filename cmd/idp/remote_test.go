@@ -29,7 +29,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{
 			"testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
-			"testdata/api_key.txtar", "testdata/audit.txtar", "testdata/account.txtar",
+			"testdata/api_key.txtar", "testdata/audit.txtar", "testdata/account.txtar", "testdata/elsewhere/key.txtar",
 		},
 		RequireExplicitExec: true,
 		Cmds:                scriptCommands,
@@ -58,7 +58,7 @@ func TestScriptsOverTheNetwork(t *testing.T) {
 func elsewhere(t *testing.T, url string, later func(func())) (*admin.Server, error) {
 	cfg, err := config.Parse("config.yaml", []byte(`issuer: https://id.example.com
 near: {network: testnet}
-encryption: {keys: ["`+strings.Repeat("k", 40)+`"]}
+encryption: {keys: [q4yXkT1wJm0Z7u5rN2cV8bLhG3sDfP6e]}
 `), os.LookupEnv)
 	if err != nil {
 		return nil, err
