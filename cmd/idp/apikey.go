@@ -110,7 +110,8 @@ Examples:
 
 func runAPIKeyRevoke(ctx context.Context, args []string) error {
 	o := newOptions("api-key revoke", "ID", `
-Ends a key for the admin API at once. "idp api-key list" shows the ids.
+Ends a key for the admin API at once. "idp api-key list" shows the ids, and which keys
+were made with it: those go on until they are revoked too.
 
 Examples:
   idp api-key revoke 4XQ2M7ZKDUVP`)

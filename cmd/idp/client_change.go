@@ -192,7 +192,10 @@ Examples:
 		return err
 	}
 	m.apply(&c)
-	if err := errors.Join(pre.apply(&c), pre.try(ctx, r, c, chosen)); err != nil {
+	if err := pre.apply(&c); err != nil {
+		return err // what it did not fill in would be missed, too
+	}
+	if err := pre.try(ctx, r, c, chosen); err != nil {
 		return err
 	}
 	full, secret, err := r.Create(ctx, c, chosen, *dry)
