@@ -28,6 +28,7 @@ type Store interface {
 	CreateAPIKey(ctx context.Context, key idp.APIKey) error
 	// RevokeAPIKey ends a key, or returns idp.ErrNotFound.
 	RevokeAPIKey(ctx context.Context, id string) error
+	Stats(ctx context.Context) (idp.Stats, error)
 }
 
 // Options configures New. All fields but Record, Pulse, Log and Now are required.
@@ -101,6 +102,7 @@ func (s *Server) routes() []route {
 		{"GET /admin/openapi.json", "", s.describe},
 		{"GET /admin/v1/self", "", s.self},
 		{"GET /admin/v1/status", ScopeStatusRead, s.status},
+		{"GET /admin/v1/stats", ScopeStatusRead, s.stats},
 
 		{"GET /admin/v1/clients", ScopeClientsRead, s.listClients},
 		{"POST /admin/v1/clients", ScopeClientsWrite, s.createClient},

@@ -12,3 +12,12 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		"issuer": s.Issuer, "version": s.Version, "database": database, "time": s.Now().UTC(),
 	})
 }
+
+// stats counts what there is.
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
+	counts, err := s.Store.Stats(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, counts)
+}
