@@ -232,5 +232,10 @@ func (t target) reach(ctx context.Context) (*api, error) {
 		}
 		return nil, err
 	}
-	return local(newAdmin(cfg, store, newPolicies(cfg), nil, providerOptions{Log: quiet()}), close), nil
+	if err := t.openKeys(cfg); err != nil {
+		close()
+		return nil, err
+	}
+	tokens := newLocalTokens(ctx, cfg, store)
+	return local(newAdmin(cfg, store, newPolicies(cfg), tokens, providerOptions{Log: faults()}), close), nil
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 
 	"near-idp/internal/admin"
@@ -69,3 +70,9 @@ func (w *pipeWriter) Flush() { w.WriteHeader(http.StatusOK) }
 
 // quiet drops the log of requests within this process: the command says what came of them.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// faults logs what the command cannot say: the cause of a fault of the program itself, or of its
+// configuration.
+func faults() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"near-idp/internal/config"
+	"near-idp/internal/demo"
 	"near-idp/internal/localpg"
 	"near-idp/internal/postgres"
 )
@@ -107,15 +108,21 @@ func (t target) read(ctx context.Context) (*config.Config, error) {
 	}
 	cfg := config.Default(os.LookupEnv)
 	cfg.Database.DataDir = dir
-	if issuer, err := os.ReadFile(filepath.Join(dir, devIssuerFile)); err == nil {
-		cfg.Issuer = strings.TrimSpace(string(issuer))
+	cfg.Near.Network, cfg.Near.RPC = demo.NetworkID, []string{"http://127.0.0.1:9"} // no command with --dev asks the chain
+	for file, value := range map[string]*string{devIssuerFile: &cfg.Issuer, devNetworkFile: &cfg.Near.Network} {
+		if text, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
+			*value = strings.TrimSpace(string(text))
+		}
 	}
 	return cfg, nil
 }
 
-// devIssuerFile, in the directory of the development instance, holds its issuer
-// for the commands that print it.
-const devIssuerFile = "issuer"
+// devIssuerFile and devNetworkFile, in the directory of the development instance, hold its
+// issuer and NEAR network for the commands with --dev.
+const (
+	devIssuerFile  = "issuer"
+	devNetworkFile = "network"
+)
 
 // devKeyFile, in the same place, holds its encryption key.
 const devKeyFile = "encryption.key"

@@ -182,9 +182,11 @@ func (d *development) run(ctx context.Context, network string) error {
 	if err != nil {
 		return err
 	}
-	// For `idp client create --dev`, which prints what the application needs.
-	if err := os.WriteFile(filepath.Join(d.dir, devIssuerFile), []byte(d.cfg.Issuer+"\n"), 0o600); err != nil {
-		return fmt.Errorf("dev: %w", err)
+	// For commands with --dev.
+	for file, value := range map[string]string{devIssuerFile: d.cfg.Issuer, devNetworkFile: d.cfg.Near.Network} {
+		if err := os.WriteFile(filepath.Join(d.dir, file), []byte(value+"\n"), 0o600); err != nil {
+			return fmt.Errorf("dev: %w", err)
+		}
 	}
 	d.print(os.Stdout)
 	err = d.serve(ctx, p)

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"near-idp/internal/demo"
 	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
 )
@@ -30,13 +28,9 @@ func (t target) vault(ctx context.Context) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	if *t.dev {
-		key, err := demo.LoadKey(filepath.Join(cfg.Database.DataDir, devKeyFile))
-		if err != nil {
-			close()
-			return nil, err
-		}
-		cfg.Encryption.Keys = []idp.Secret{key}
+	if err := t.openKeys(cfg); err != nil {
+		close()
+		return nil, err
 	}
 	keys, err := keyVault(cfg, store)
 	if err != nil {

@@ -100,16 +100,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, fmt.Errorf("near.rpc: %w", err)
 	}
 	uses := clients.NewUses(store, opts.Log, time.Now)
-	protocol, err := oauth.New(oauth.Options{
-		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
-		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
-		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
-		RequireDPoPNonce: cfg.DPoP.RequireNonce,
-		MatchRedirect:    clients.MatchRedirect, CheckSecret: uses.CheckSecret, Used: uses.Client, NearestClient: registry.Nearest,
-		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
-		Scopes: claims.Scopes(), Resources: cfg.Resources,
-		Outbound: outboundClient(cfg),
-	})
+	protocol, err := newProtocol(cfg, store, ring, registry, chain, uses, inForce)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +130,20 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side}, nil
+}
+
+// newProtocol wires what issues tokens.
+func newProtocol(cfg *config.Config, store *postgres.Store, ring *keyring.Ring, registry *clients.Registry, chain *near.Client, uses *clients.Uses, inForce *policies) (*oauth.Provider, error) {
+	return oauth.New(oauth.Options{
+		Issuer: cfg.Issuer, Clients: registry, Keys: ring, Store: store,
+		Chain: &recheck{chain, store, cfg.Near.Network}, RecheckGrace: cfg.Near.RecheckGrace.Std(),
+		Lifetimes: cfg.Lifetimes.Default, DefaultAlg: cfg.Signing.DefaultAlg,
+		RequireDPoPNonce: cfg.DPoP.RequireNonce,
+		MatchRedirect:    clients.MatchRedirect, CheckSecret: uses.CheckSecret, Used: uses.Client, NearestClient: registry.Nearest,
+		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
+		Scopes: claims.Scopes(), Resources: cfg.Resources,
+		Outbound: outboundClient(cfg),
+	})
 }
 
 func openRing(ctx context.Context, cfg *config.Config, store *postgres.Store, log *slog.Logger) (*keyring.Ring, error) {

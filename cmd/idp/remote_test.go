@@ -28,7 +28,7 @@ import (
 func TestScriptsOverTheNetwork(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{
-			"testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
+			"testdata/preview.txtar", "testdata/client.txtar", "testdata/client_apply.txtar", "testdata/client_secret.txtar", "testdata/client_snippet.txtar",
 			"testdata/api_key.txtar", "testdata/audit.txtar", "testdata/account.txtar", "testdata/elsewhere/key.txtar",
 		},
 		RequireExplicitExec: true,
@@ -68,7 +68,7 @@ encryption: {keys: [q4yXkT1wJm0Z7u5rN2cV8bLhG3sDfP6e]}
 		return nil, err
 	}
 	later(store.Close)
-	return newAdmin(cfg, store, newPolicies(cfg), nil, providerOptions{Log: slog.New(slog.DiscardHandler)}), nil
+	return newAdmin(cfg, store, newPolicies(cfg), newLocalTokens(t.Context(), cfg, store), providerOptions{Log: slog.New(slog.DiscardHandler)}), nil
 }
 
 func TestKeyNeverTravelsInTheClear(t *testing.T) {
