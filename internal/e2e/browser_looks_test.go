@@ -166,6 +166,7 @@ func TestWatchSeesViolations(t *testing.T) {
 			t.Parallel()
 			b := newProfile(t, p)
 			b.first.begin()
+			b.wanted = true // one thing may be reported twice, the second time late
 			b.first.must(chromedp.Evaluate[chromedp.Void](script))
 			for deadline := time.Now().Add(patience); ; time.Sleep(15 * time.Millisecond) {
 				b.mu.Lock()
@@ -178,9 +179,6 @@ func TestWatchSeesViolations(t *testing.T) {
 					t.Fatal("not seen")
 				}
 			}
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.faults = nil
 		})
 	}
 }

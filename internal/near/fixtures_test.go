@@ -31,13 +31,14 @@ func (f *fixture) UnmarshalJSON(data []byte) error {
 }
 
 // body is the recorded answer with the id of the actual request in place of the
-// recorded request's "1". A different recorded id stays different.
+// recorded request's "1". A different recorded id stays different, whatever the actual one is.
 func (f fixture) body(id string) string {
 	text := string(f.Response)
 	var raw string
 	if json.Unmarshal(f.Response, &raw) == nil {
 		text = raw
 	}
+	text = strings.Replace(text, `"id": "2"`, `"id": "`+id+`2"`, 1)
 	text = strings.Replace(text, `"id": "1"`, `"id": "`+id+`"`, 1)
 	return strings.Replace(text, `"id":"1"`, `"id":"`+id+`"`, 1)
 }
