@@ -48,9 +48,7 @@ func (w *window) opens(id string, wallet standIn) *window {
 func myNearWalletInAWindow(b *profile) {
 	q := b.first.begin()
 	wallet := b.first.opens("mynearwallet", myNearWallet)
-	if code := value[string](b.first, `document.querySelector("[data-code]").textContent`); !strings.Contains(value[string](wallet, "document.body.innerText"), code) {
-		b.Errorf("the wallet does not show the code %s", code)
-	}
+	wallet.says(value[string](b.first, `document.querySelector("[data-code]").textContent`))
 	wallet.click("#approve")
 	b.signedIn(q)
 	wallet.vanishes()
