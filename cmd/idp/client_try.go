@@ -61,6 +61,10 @@ Examples:
 			fmt.Fprintf(os.Stderr, "idp: delete %s, the twin, yourself: %v\n", twin.ID, err)
 		}
 	}()
+	select { // no replica takes longer to learn of a new client (clients.Registry)
+	case <-ctx.Done():
+	case <-time.After(1100 * time.Millisecond):
+	}
 	wait, cancel := context.WithTimeout(ctx, *patience)
 	defer cancel()
 	login, err := (&doctor.Rehearsal{
