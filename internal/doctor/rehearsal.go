@@ -80,7 +80,13 @@ func (r *Rehearsal) Run(ctx context.Context) (*Login, error) {
 	answers := make(chan url.Values, 1)
 	server := &http.Server{Handler: callback(answers), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }() // it ends with the listener
-	defer server.Close()
+	defer func() { // the browser is told before its connection goes
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer done()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close() // connections that nothing was sent on
+		}
+	}()
 	if err := r.Open(client.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier))); err != nil {
 		return nil, err
 	}
