@@ -80,7 +80,7 @@ func (r *Rehearsal) Run(ctx context.Context) (*Login, error) {
 	answers := make(chan url.Values, 1)
 	server := &http.Server{Handler: callback(answers), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }() // it ends with the listener
-	defer func() { // the browser is told before its connection goes
+	defer func() {                             // the browser is told before its connection goes
 		grace, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
 		if server.Shutdown(grace) != nil {

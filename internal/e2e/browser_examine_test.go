@@ -30,6 +30,7 @@ func (w *window) probe(script, where string) {
 // examine holds the page as it is to what every page must keep to.
 func (w *window) examine() {
 	w.Helper()
+	w.until(`document.readyState === "complete"`) // with its style
 	at := w.location()
 	w.probe("examine.js", at)
 	tree, err := chromedp.Call(w.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
