@@ -10,10 +10,11 @@ import (
 // ours is the dependency diagram: a package may import those listed after it
 // and no other of ours. cmd/idp joins everything and is not listed.
 var ours = map[string]string{
-	"internal/admin":           "internal/account internal/audit internal/clients internal/config internal/idp internal/keyring internal/limit internal/near internal/oauth internal/presets",
+	"internal/admin":           "internal/account internal/audit internal/clients internal/config internal/idp internal/keyring internal/limit internal/near internal/oauth internal/observe internal/presets",
 	"internal/admin/admintest": "internal/admin",
-	"internal/console":         "internal/admin internal/idp internal/presets web/static",
+	"internal/console":         "internal/admin internal/idp internal/observe internal/presets web/static",
 	"internal/doctor":          "",
+	"internal/observe":         "",
 	"internal/idp":             "",
 	"internal/limit":           "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",

@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"near-idp/internal/account"
@@ -17,6 +16,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
 	"near-idp/internal/limit"
+	"near-idp/internal/observe"
 )
 
 // A Store keeps API keys; each method is one statement.
@@ -81,7 +81,7 @@ func New(opts Options) *Server {
 	}
 	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now), streams: make(chan struct{}, maxStreams)}
 	s.ending, s.endStreams = context.WithCancel(context.Background())
-	s.handler = s.observe(newRouter(s.routes(), s.handle))
+	s.handler = observe.Log{Log: opts.Log, Now: opts.Now, Message: "admin request"}.Requests(newRouter(s.routes(), s.handle))
 	return s
 }
 
@@ -150,13 +150,4 @@ func (s *Server) routes() []route {
 		{"POST /admin/v1/api-keys", ScopeAPIKeysWrite, s.createAPIKey},
 		{"DELETE /admin/v1/api-keys/{key_id}", ScopeAPIKeysWrite, s.revokeAPIKey},
 	}
-}
-
-// sender is the other end of the connection. Nobody in between is believed: the
-// admin side has no proxies.
-func sender(r *http.Request) string {
-	if pair, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return pair.Addr().Unmap().WithZone("").String()
-	}
-	return ""
 }

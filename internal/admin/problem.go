@@ -15,6 +15,7 @@ import (
 	"near-idp/internal/account"
 	"near-idp/internal/clients"
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 )
 
 // A problem is an error as RFC 9457 tells it, with a code for programs, the
@@ -143,7 +144,7 @@ func sentence(err error) string {
 }
 
 func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	p.RequestID = entryOf(r).id
+	p.RequestID = observe.Of(r).ID
 	if p.Title = http.StatusText(p.Status); p.Title == "" {
 		p.Title = "Client Closed Request"
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 )
 
 const (
@@ -63,7 +64,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	cancel()
 	pulse.Wait()
 	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-		s.Log.InfoContext(r.Context(), "admin stream ended", "request_id", entryOf(r).id, "err", err)
+		s.Log.InfoContext(r.Context(), "admin stream ended", "request_id", observe.Of(r).ID, "err", err)
 	}
 	return nil // the answer began long ago
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 	"near-idp/web/static"
 )
 
@@ -88,7 +89,8 @@ func New(opts Options) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	s.handler = s.observe(s.dispatch(s.routes()))
+	lines := observe.Log{Log: s.Log, Now: s.Now, Message: "admin page", Refusals: true}
+	s.handler = lines.Requests(s.fromHere(s.dispatch(s.routes())))
 	return s, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 )
 
 // streamLife bounds one connection of the live events. A browser connects again by
@@ -85,7 +86,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	entryOf(r).actor = v.actor()
+	observe.Of(r).Actor = v.actor()
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), visitorKey{}, v), streamLife)
 	defer cancel()
 	q := r.URL.Query()

@@ -2,18 +2,13 @@ package console
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/netip"
-	"runtime/debug"
 	"strconv"
-	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 
 	"github.com/a-h/templ"
 )
@@ -46,30 +41,17 @@ func (s *Server) answer(h handler) http.Handler {
 			w.Header()[name] = values
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		err := protect(h, w, r)
+		err := observe.Protect(func() error { return h(w, r) })
 		if err == nil {
 			return
 		}
-		e := entryOf(r)
+		e := observe.Of(r)
 		f := asFailure(r, err)
-		e.reason, e.cause = f.code, err
+		e.Reason, e.Cause = f.code, err
 		if err := s.render(w, r, f.status, failurePage(s.view(r, "", f.heading), f)); err != nil {
-			s.Log.ErrorContext(r.Context(), "render a failure", "request_id", e.id, "err", err)
+			s.Log.ErrorContext(r.Context(), "render a failure", "request_id", e.ID, "err", err)
 		}
 	})
-}
-
-func protect(h handler, w http.ResponseWriter, r *http.Request) (err error) {
-	defer func() {
-		switch value := recover(); value {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(value)
-		default:
-			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
-		}
-	}()
-	return h(w, r)
 }
 
 // own lets through what our own pages send. A page elsewhere could otherwise have an
@@ -91,83 +73,15 @@ func (s *Server) own(h handler) handler {
 	}
 }
 
-// An entry is what a request's log line says beyond what HTTP itself shows.
-type entry struct {
-	id     string
-	actor  string
-	reason string
-	cause  error
-}
-
-type entryKey struct{}
-
-func entryOf(r *http.Request) *entry {
-	if e, ok := r.Context().Value(entryKey{}).(*entry); ok {
-		return e
-	}
-	return &entry{}
-}
-
-// observe gives each request an id and writes its one log line, which carries the
-// route's pattern and nothing of what was sent.
-func (s *Server) observe(next http.Handler) http.Handler {
+// fromHere lets what is stored of a change say where it came from.
+func (s *Server) fromHere(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := s.Now()
-		e := &entry{id: rand.Text()}
-		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: sender(r)})
-		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
-		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-		w.Header().Set("X-Request-Id", e.id)
 		if s.secure {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		defer func() { s.logRequest(r, e, rec.status, s.Now().Sub(start)) }()
-		next.ServeHTTP(rec, r)
+		origin := idp.Origin{RequestID: observe.Of(r).ID, Address: observe.Sender(r)}
+		next.ServeHTTP(w, r.WithContext(idp.WithOrigin(r.Context(), origin)))
 	})
-}
-
-func (s *Server) logRequest(r *http.Request, e *entry, status int, took time.Duration) {
-	attrs := []slog.Attr{
-		slog.String("request_id", e.id), slog.String("client", sender(r)), slog.String("route", r.Pattern),
-		slog.Int("status", status), slog.Duration("duration", took),
-	}
-	if e.actor != "" {
-		attrs = append(attrs, slog.String("actor", e.actor))
-	}
-	if e.reason != "" {
-		attrs = append(attrs, slog.String("reason", e.reason))
-	}
-	if e.cause != nil && status < http.StatusInternalServerError {
-		attrs = append(attrs, slog.String("cause", e.cause.Error()))
-	}
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
-		level = slog.LevelError
-		attrs = append(attrs, slog.Any("err", e.cause))
-	}
-	s.Log.LogAttrs(r.Context(), level, "admin page", attrs...)
-}
-
-// A recorder notes the status of an answer.
-type recorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *recorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap serves http.ResponseController.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-// sender is the other end of the connection.
-func sender(r *http.Request) string {
-	if pair, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return pair.Addr().Unmap().WithZone("").String()
-	}
-	return ""
 }
 
 // render writes a page whole or not at all.

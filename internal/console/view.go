@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"near-idp/internal/observe"
 	"near-idp/web/static"
 
 	"github.com/a-h/templ"
@@ -43,7 +44,7 @@ var navigation = []link{
 
 func (s *Server) view(r *http.Request, section, title string) page {
 	return page{Brand: s.Brand, Title: title, Notice: s.Notice, Section: section, Account: visitorOf(r).Subject,
-		RequestID: entryOf(r).id, Now: s.Now(), Flash: flashes[r.URL.Query().Get("done")]}
+		RequestID: observe.Of(r).ID, Now: s.Now(), Flash: flashes[r.URL.Query().Get("done")]}
 }
 
 // flashes are what the page after a change may say; nothing else of an address is ever shown as such.

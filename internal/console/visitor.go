@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/observe"
 )
 
 // sessionLife bounds a sign-in to the pages.
@@ -46,7 +47,7 @@ func (s *Server) signedIn(h handler) handler {
 		if v == nil {
 			return s.sendToSignIn(w, r)
 		}
-		entryOf(r).actor = v.actor()
+		observe.Of(r).Actor = v.actor()
 		origin := idp.OriginOf(r.Context())
 		origin.Actor = v.actor()
 		ctx := context.WithValue(idp.WithOrigin(r.Context(), origin), visitorKey{}, v)
