@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"near-idp/internal/config"
 	"near-idp/internal/idp"
 )
 
@@ -63,7 +62,7 @@ func (m *metadataFlags) check(offered []string) error {
 		return nil
 	}
 	hint := ""
-	if near := config.Nearest(*m.alg, offered); near != "" {
+	if near := idp.Nearest(*m.alg, offered); near != "" {
 		hint = fmt.Sprintf("; did you mean %s?", near)
 	}
 	return usage(m.options.Name(), "--alg %q is not one of signing.algs (%s)%s", *m.alg, strings.Join(offered, ", "), hint)

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"syscall"
 
-	"near-idp/internal/config"
 	"near-idp/internal/idp"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -197,7 +196,7 @@ func unknownCommand(name string) error {
 		names = append(names, "migrate", "client", "api-key", "account", "session", "grant", "key", "audit", "config", "help")
 	}
 	// What was typed is escaped: it may come from a script's variable.
-	if near := config.Nearest(name, names); near != "" {
+	if near := idp.Nearest(name, names); near != "" {
 		return usage("", "unknown command %q; did you mean \"idp %s\"?", name, near)
 	}
 	return usage("", "unknown command %q", name)

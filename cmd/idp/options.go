@@ -5,11 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"near-idp/internal/idp"
 	"os"
 	"slices"
 	"strings"
-
-	"near-idp/internal/config"
 )
 
 // A usageError is a command line that cannot be understood (exit code 2).
@@ -96,7 +95,7 @@ func (o *options) explain(err error) error {
 	}
 	var names []string
 	o.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	if near := config.Nearest(name, names); near != "" {
+	if near := idp.Nearest(name, names); near != "" {
 		return usage(o.Name(), "unknown flag --%s; did you mean --%s?", name, near)
 	}
 	return usage(o.Name(), "unknown flag --%s", name)

@@ -158,7 +158,7 @@ func oneOf(p *problems, key, value string, known ...string) {
 		return
 	}
 	hint := "write one of " + strings.Join(known, ", ")
-	if near := Nearest(value, known); near != "" {
+	if near := idp.Nearest(value, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q? It is one of %s", near, strings.Join(known, ", "))
 	}
 	p.add(key, "%s is not known: %s", quote(value), hint)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"near-idp/internal/idp"
 	"strings"
 	"testing"
 )
@@ -185,7 +186,7 @@ func TestNearest(t *testing.T) {
 		"isseur": "issuer", "Issuer": "issuer", "lisen": "listen", "redirect-uri": "redirect_uris",
 		"i": "id", "clientcreate": "client create", "zzz": "", "": "", strings.Repeat("x", 100): "",
 	} {
-		if got := Nearest(word, candidates); got != want {
+		if got := idp.Nearest(word, candidates); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}

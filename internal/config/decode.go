@@ -238,7 +238,7 @@ func join(path, name string) string {
 // advice says what the unknown key name below path may have been meant to be:
 // a key of the same group, the same key of another group, or one of those known here.
 func advice(path, name string, known []field) string {
-	if near := Nearest(name, names(known)); near != "" {
+	if near := idp.Nearest(name, names(known)); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	for _, p := range paths("", reflect.TypeFor[Config]()) {
