@@ -47,24 +47,24 @@ var ours = map[string]string{
 	"web/templates":            "",
 }
 
-// homes are the packages in which a library may be imported, so that each can
-// be replaced in one place.
+// homes are the packages in which a library, named as CONTRIBUTING.md does, may be
+// imported, so that each can be replaced in one place.
 var homes = map[string]string{
-	"github.com/ory/fosite":           "internal/oauth",
-	"github.com/go-jose/go-jose":      "internal/keyring internal/jose",
-	"github.com/jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
-	"github.com/pressly/goose":        "internal/postgres internal/pgtest",
-	"github.com/mr-tron/base58":       "internal/near",
-	"github.com/a-h/templ":            "web/templates internal/web internal/console internal/demo",
-	"github.com/pb33f":                "internal/admin/admintest",
-	"go.yaml.in/yaml":                 "internal/admin internal/config internal/idp cmd/idp",
-	"github.com/coreos/go-oidc":       "internal/demo cmd/idp internal/doctor",
-	"golang.org/x/oauth2":             "internal/demo cmd/idp internal/doctor",
-	"rsc.io/qr":                       "cmd/idp",
-	"github.com/chromedp":             "internal/browsertest",
-	"github.com/rogpeppe/go-internal": "",
-	"github.com/pelletier/go-toml":    "",
-	"gopkg.in/ini.v1":                 "",
+	"ory/fosite":           "internal/oauth",
+	"go-jose/go-jose":      "internal/keyring internal/jose",
+	"jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
+	"pressly/goose":        "internal/postgres internal/pgtest",
+	"mr-tron/base58":       "internal/near",
+	"a-h/templ":            "web/templates internal/web internal/console internal/demo",
+	"pb33f":                "internal/admin/admintest",
+	"go.yaml.in/yaml":      "internal/admin internal/config internal/idp cmd/idp",
+	"coreos/go-oidc":       "internal/demo cmd/idp internal/doctor",
+	"golang.org/x/oauth2":  "internal/demo cmd/idp internal/doctor",
+	"rsc.io/qr":            "cmd/idp",
+	"chromedp":             "internal/browsertest",
+	"rogpeppe/go-internal": "",
+	"pelletier/go-toml":    "",
+	"gopkg.in/ini.v1":      "",
 }
 
 // TestImportsFollowTheDiagram holds what ships, not the tests, to the diagram
@@ -90,7 +90,7 @@ func TestImportsFollowTheDiagram(t *testing.T) {
 				t.Errorf("%s must not import %s", pkg, own)
 			}
 			for library, home := range homes {
-				if (imported == library || strings.HasPrefix(imported, library+"/")) && !slices.Contains(strings.Fields(home), pkg) {
+				if within(imported, library) && !slices.Contains(strings.Fields(home), pkg) {
 					t.Errorf("%s must not import %s, which belongs to %q", pkg, imported, home)
 				}
 			}
@@ -98,5 +98,27 @@ func TestImportsFollowTheDiagram(t *testing.T) {
 	}
 	if seen < len(ours)/2 {
 		t.Fatalf("go list named only %d packages", seen)
+	}
+}
+
+func within(imported, library string) bool {
+	path := strings.TrimPrefix(imported, "github.com/")
+	return path == library || strings.HasPrefix(path, library+"/")
+}
+
+// The tests may use most libraries anywhere, but the protocol's only in its own room.
+func TestNoTestElsewhereImportsFosite(t *testing.T) {
+	const library = "ory/fosite"
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}`, "near-idp/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		for _, imported := range imports[1:] {
+			if within(imported, library) && imports[0] != "near-idp/"+homes[library] {
+				t.Errorf("a test of %s must not import %s", imports[0], imported)
+			}
+		}
 	}
 }

@@ -1,9 +1,10 @@
 package config
 
 import (
-	"near-idp/internal/idp"
 	"strings"
 	"testing"
+
+	"near-idp/internal/idp"
 )
 
 // Each line must be refused with a message that names the key and says this.
