@@ -114,12 +114,6 @@ func TestBadValues(t *testing.T) {
 		"branding: {name: \"A\u202eB\"}":                                                                "invisible character",
 		"branding: {name: ' A'}":                                                                        "begins or ends with a space",
 
-		"wallets: {metor: {}}":                                 `did you mean "meteor"?`,
-		"wallets: {meteor: {url: 'http://wallet.example'}}":    "is not https",
-		"wallets: {meteor: {url: 'https://wallet.example/x'}}": `write "https://wallet.example"`,
-		"wallets: {meteor: {url: 'javascript:alert(1)'}}":      "wallets.meteor.url",
-		"wallets: {hot: {url: 'https://x.example'}}":           "wallets.hot.url: unknown key",
-
 		"clients: [{client_name: A}]": "clients[0].client_id: required",
 		"clients: [{client_id: a}]":   "clients[0].secret: \"a\" needs a secret",
 		"clients: [{client_id: a, secret: '" + secret + "', token_endpoint_auth_method: none}]":                              "cannot keep a secret",
@@ -156,7 +150,6 @@ func TestGoodValues(t *testing.T) {
 		"near: {network: mainnet, allow_unfunded_implicit: true}",
 		"signing: {default_alg: EdDSA, algs: [RS256, EdDSA]}",
 		"lifetimes: {default: {access_token: 2h, id_token: 2h}}",
-		"wallets: {meteor: {enabled: false}, mynearwallet: {url: 'http://localhost:1234'}}",
 		"clients:\n",
 		"branding: {name: Bücher & Söhne}",
 		"clients: [{client_id: spa, token_endpoint_auth_method: none, require_pkce: false, lifetimes: {refresh_idle: 2d}}]",
@@ -199,7 +192,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("issuer: https://id.example.com\nnear: {network: mainnet}\nencryption: {keys: ['" + strings.Repeat("k", 32) + "']}")
 	f.Add("a: &a [*a]\n? {}\n: !!str b\n---\n")
 	f.Add("clients:\n  - client_id: ${X}\n    redirect_uris: [a, 'file:/etc/hostname']\n")
-	f.Add("proxy: {trusted: [::/0, 1.2.3.4/8]}\nnear: {rpc: ['http://[::1%25a]:x/']}\nwallets: {meteor: {url: '//'}}")
+	f.Add("proxy: {trusted: [::/0, 1.2.3.4/8]}\nnear: {rpc: ['http://[::1%25a]:x/']}\nwallets: [meteor, {id: a, protocol: sign-message, url: '//'}, ~]")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := Parse("config.yaml", []byte(text), testEnv)
 		if err == nil {

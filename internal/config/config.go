@@ -58,10 +58,12 @@ type Config struct {
 	ClientsDir string `yaml:"clients_dir"`
 	// Resources are the APIs that access tokens can be issued for (RFC 8707). Default: none.
 	Resources []idp.Resource `yaml:"resources"`
-	Wallets   Wallets        `yaml:"wallets"`
-	Audit     Audit          `yaml:"audit"`
-	Telemetry Telemetry      `yaml:"telemetry"`
-	Branding  Branding       `yaml:"branding"`
+	// Wallets are what the login page offers, in the order shown. Default: all known wallets of
+	// the network that are tried and need no choice of the operator's. An empty list: none.
+	Wallets   []Wallet  `yaml:"wallets"`
+	Audit     Audit     `yaml:"audit"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	Branding  Branding  `yaml:"branding"`
 
 	// Warnings are sentences about what works but should be looked at.
 	Warnings []string `yaml:"-"`
@@ -234,30 +236,6 @@ type Client struct {
 	idp.Client `yaml:",inline"` // its Source is the file that it was read from
 	// Secret is required for confidential clients and refused for public ones.
 	Secret idp.Secret `yaml:"secret,omitempty"`
-}
-
-// Wallets says which wallets the login page offers. Those that announce themselves
-// to the page and the NEAR command line always work.
-type Wallets struct {
-	MyNearWallet WebWallet `yaml:"mynearwallet"`
-	Meteor       WebWallet `yaml:"meteor"`
-	Intear       WebWallet `yaml:"intear"`
-	HOT          Wallet    `yaml:"hot"`
-	Nightly      Wallet    `yaml:"nightly"`
-	OKX          Wallet    `yaml:"okx"`
-	Sender       Wallet    `yaml:"sender"`
-}
-
-// A Wallet that lives in the browser or on the command line.
-type Wallet struct {
-	Enabled bool `yaml:"enabled"` // default true
-}
-
-// A WebWallet is a wallet with a web site.
-type WebWallet struct {
-	Enabled bool `yaml:"enabled"` // default true
-	// URL is the wallet's origin. Default: the wallet's own for the network.
-	URL string `yaml:"url"`
 }
 
 // Audit is about the events that are recorded in the database: what people, clients and

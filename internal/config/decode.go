@@ -35,6 +35,7 @@ func configValue(c *Config) reflect.Value { return reflect.ValueOf(c).Elem() }
 var (
 	secretType = reflect.TypeFor[idp.Secret]()
 	keySetType = reflect.TypeFor[idp.JWKSet]()
+	walletType = reflect.TypeFor[Wallet]()
 )
 
 // decode copies the value n of the key at path into v.
@@ -65,6 +66,8 @@ func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
 	}
 	_, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
+	case v.Type() == walletType && n.Kind == yaml.ScalarNode: // its id alone
+		d.decodeScalar(path, n, v.FieldByName("ID"))
 	case v.Kind() == reflect.Struct && !isText:
 		d.decodeStruct(path, n, v)
 	case v.Kind() == reflect.Slice && !isText:

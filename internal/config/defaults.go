@@ -12,7 +12,6 @@ import (
 // Default returns the configuration of an empty file: every default that does
 // not depend on another key. The caller sets what is required and calls Validate.
 func Default(env func(string) (string, bool)) *Config {
-	on := Wallet{Enabled: true}
 	return &Config{
 		Listen:   Listen{Public: ":8080", Admin: "127.0.0.1:8081"},
 		Database: Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
@@ -25,10 +24,6 @@ func Default(env func(string) (string, bool)) *Config {
 		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
 		RateLimits: RateLimits{
 			Authorize: perMinute(600), Verify: perMinute(300), Token: perMinute(6000), PAR: perMinute(1200), TokenFailures: perMinute(60),
-		},
-		Wallets: Wallets{
-			MyNearWallet: WebWallet{Enabled: true}, Meteor: WebWallet{Enabled: true}, Intear: WebWallet{Enabled: true},
-			HOT: on, Nightly: on, OKX: on, Sender: on,
 		},
 		Audit:     Audit{Retention: idp.Duration(90 * day)},
 		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
@@ -49,13 +44,7 @@ func (c *Config) derive(issuer *url.URL) {
 	if len(c.Near.RPC) == 0 {
 		c.Near.RPC = publicRPC(c.Near.Network)
 	}
-	myNearWallet := "https://app.mynearwallet.com"
-	if c.Near.Network == Testnet {
-		myNearWallet = "https://testnet.mynearwallet.com"
-	}
-	setDefault(&c.Wallets.MyNearWallet.URL, myNearWallet)
-	setDefault(&c.Wallets.Meteor.URL, "https://wallet.meteorwallet.app")
-	setDefault(&c.Wallets.Intear.URL, "https://wallet.intear.tech")
+	c.deriveWallets()
 }
 
 func setDefault(field *string, value string) {

@@ -90,7 +90,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	}
 	for _, c := range []*Config{example, plain} {
 		c.Listen.TLS, c.Admin.Accounts, c.ClaimPolicies, c.AccessPolicies, c.Groups = TLS{}, nil, nil, nil, nil
-		c.Proxy, c.Outbound, c.Database.URL, c.Database.DataDir, c.Encryption, c.Clients, c.Resources, c.Branding, c.places = Proxy{}, Outbound{}, "", "", Encryption{}, nil, nil, Branding{}, nil
+		c.Proxy, c.Outbound, c.Database.URL, c.Database.DataDir, c.Encryption, c.Clients, c.Resources, c.Wallets, c.Branding, c.places = Proxy{}, Outbound{}, "", "", Encryption{}, nil, nil, nil, Branding{}, nil
 	}
 	if !reflect.DeepEqual(example, plain) {
 		t.Errorf("the example has\n%+v\nthe defaults are\n%+v", example, plain)

@@ -47,7 +47,7 @@ func TestDefaultsFollowTheIssuerAndTheNetwork(t *testing.T) {
 	if c.Near.Recipient != "localhost" || c.Branding.Name != "localhost" {
 		t.Errorf("recipient %q, name %q", c.Near.Recipient, c.Branding.Name)
 	}
-	if c.Near.NonceTTL.Std() != 5*time.Minute || !strings.Contains(c.Near.RPC[0], "testnet") || c.Wallets.MyNearWallet.URL != "https://testnet.mynearwallet.com" {
+	if c.Near.NonceTTL.Std() != 5*time.Minute || !strings.Contains(c.Near.RPC[0], "testnet") || len(c.Wallets) != 8 || c.Wallets[6].URL != "https://testnet.mynearwallet.com" {
 		t.Errorf("%+v %+v", c.Near, c.Wallets)
 	}
 }
@@ -115,7 +115,6 @@ func TestUnknownKeySuggestsTheNearest(t *testing.T) {
 		"recipient: x":                           `recipient: unknown key; did you mean "near.recipient"?`,
 		"near: {network: mainnet, nonceTTL: 1m}": `near.nonceTTL: unknown key; did you mean "nonce_ttl"?`,
 		"clients: [{redirectUris: []}]":          `clients[0].redirectUris: unknown key; did you mean "redirect_uris"?`,
-		"wallets: {mynear: {}}":                  `wallets.mynear: unknown key; did you mean "mynearwallet"?`,
 		"listen: {ops: x}":                       `listen.ops: unknown key; the keys in listen are public, tls, admin`,
 		"<<: {}":                                 `"<<": unknown key; the keys here are issuer, listen`,
 		"\"\\e[31m\": x":                         `"\x1b[31m": unknown key`,

@@ -171,20 +171,3 @@ func checkRecipient(recipient string) error {
 	}
 	return checkHost(recipient)
 }
-
-func (c *Config) checkWallets(p *problems) {
-	for name, wallet := range map[string]WebWallet{
-		"mynearwallet": c.Wallets.MyNearWallet, "meteor": c.Wallets.Meteor, "intear": c.Wallets.Intear,
-	} {
-		key := "wallets." + name + ".url"
-		u, err := parseURL(wallet.URL)
-		switch {
-		case err != nil:
-			p.add(key, "%w", err)
-		case u.Scheme != "https" && !isLoopback(u.Hostname()):
-			p.add(key, "%s is not https", quote(wallet.URL))
-		case u.Scheme+"://"+u.Host != wallet.URL:
-			p.add(key, "%s is more than an origin: write %s", quote(wallet.URL), quote(u.Scheme+"://"+u.Host))
-		}
-	}
-}

@@ -39,23 +39,22 @@ type Challenge struct {
 	ExpiresIn time.Duration
 }
 
-// The kinds of Wallet.
+// The kinds of Wallet, which say how it is spoken to.
 const (
-	WalletInjected = "injected" // an extension; its button appears when it is detected
-	WalletPopup    = "popup"    // a web wallet; a full-page redirect on small screens if it can
-	WalletRedirect = "redirect" // a web wallet, always by full-page redirect
+	WalletInjected = "injected" // an extension, known by its ID; its button appears when it is detected
+	WalletPopup    = "popup"    // MyNearWallet's /sign-message in a window, or in the page's place on small screens
+	WalletRedirect = "redirect" // MyNearWallet's /sign-message, always in the page's place
+	WalletMeteor   = "meteor"   // Meteor's window, or its extension
+	WalletIntear   = "intear"   // Intear's window
 )
 
-// Wallet is one entry of the server's list for its network, in its order.
-//
-// The scripts know these IDs and their protocols: hot, nightly, okx, sender
-// (injected), meteor, intear (popup). Every other popup or redirect wallet is
-// spoken to by MyNearWallet's /sign-message protocol.
+// Wallet is one entry of the server's list for its network, in its order. The scripts
+// know these IDs of kind injected: hot, nightly, okx, sender.
 type Wallet struct {
 	ID      string
 	Name    string
 	Kind    string
-	URL     string // origin, and path if any, of a web wallet; empty for an injected one
+	URL     string // origin of a web wallet; empty for an injected one
 	IconURL string // static.WalletIcon(ID); empty: a tile with the initial
 }
 

@@ -25,7 +25,7 @@ let chosen: HTMLElement | undefined;
 let attempt: AbortController | undefined;
 
 const named = (b: HTMLElement) => one("[data-name]", b).textContent!;
-const speaksSignMessage = (b: HTMLElement) => b.dataset.kind !== "injected" && !/^(meteor|intear)$/.test(b.dataset.wallet!);
+const speaksSignMessage = (b: HTMLElement) => /^(popup|redirect)$/.test(b.dataset.kind!);
 
 /** Windows are awkward on phones; there the wallet takes this one's place and answers at the callback. */
 const small = () => matchMedia("(max-width: 40em), (pointer: coarse)").matches;
@@ -33,8 +33,8 @@ const small = () => matchMedia("(max-width: 40em), (pointer: coarse)").matches;
 function ask(b: HTMLElement, signal: AbortSignal): Promise<Proof> {
   const { wallet: id = "", url = "", kind } = b.dataset;
   if (kind === "injected") return injected(id, challenge);
-  if (id === "meteor") return meteor(url, challenge, signal);
-  if (id === "intear") return intear(url, challenge, signal);
+  if (kind === "meteor") return meteor(url, challenge, signal);
+  if (kind === "intear") return intear(url, challenge, signal);
   return signMessage(url, challenge, signal);
 }
 
