@@ -23,6 +23,11 @@ type Login struct {
 	// the nonce alone identifies.
 	BrowserHash []byte
 
+	// Handoff is the id of the login in another browser that this one proves; empty
+	// for a login that proves itself. Such a login is of no client: nothing but that
+	// other one comes of it.
+	Handoff string
+
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Renewals  int // how many expired logins this one continues
@@ -45,6 +50,9 @@ type Proof struct {
 	// which a relaying site cannot obtain (it is delivered only to our origin).
 	CallbackBound bool
 	Wallet        string // what the page says was used; informative only
+	// AnotherDevice reports that the signature was made for another login, on another
+	// device, and handed over to this one.
+	AnotherDevice bool
 }
 
 // A Session is a browser's sign-on: one account, proven once.

@@ -5,18 +5,19 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"near-idp/internal/idp"
 )
 
-// finish consumes the login. The code is made first and stored with it, so that
+// finish consumes the login by a signature that was made at this time. The code is made first and stored with it, so that
 // no login is consumed without its code.
-func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, replaced string) (*Outcome, error) {
+func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, at time.Time, replaced string) (*Outcome, error) {
 	now := s.Now()
 	secret := rand.Text() + rand.Text()
 	session := &idp.Session{
 		Hash: hashOf(secret), IdleExpires: now.Add(s.Idle), ExpiresAt: now.Add(s.Absolute),
-		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: now, SID: rand.Text()},
+		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: at, SID: rand.Text()},
 	}
 	code, err := s.issue(ctx, l, p.AccountID, true)
 	if err != nil {

@@ -56,6 +56,20 @@ type Store interface {
 	// EndSessions ends sessions and revokes what was granted in them, with the scope
 	// offline_access only if offline is set.
 	EndSessions(ctx context.Context, offline bool, sids ...string) (ended int, err error)
+	// CreateHandoff stores how a login is handed over to another device.
+	CreateHandoff(ctx context.Context, h *idp.Handoff) error
+	// Handoff and HandoffByHash find one by the login that waits and by the hash of its
+	// code, or fail with idp.ErrNotFound.
+	Handoff(ctx context.Context, loginID string) (*idp.Handoff, error)
+	HandoffByHash(ctx context.Context, hash []byte) (*idp.Handoff, error)
+	// TakeHandoff stores a login on the other device. ProveHandoff consumes it and keeps its proof
+	// for the login that waits, and DecideHandoff takes the number that was picked. Each happens
+	// once; idp.ErrUsed otherwise.
+	TakeHandoff(ctx context.Context, l *idp.Login) error
+	ProveHandoff(ctx context.Context, l *idp.Login, p idp.Proof, network string) error
+	DecideHandoff(ctx context.Context, l *idp.Login, number int) (allowed bool, err error)
+	// DenyHandoff refuses to prove a login on another device, and ends the login there.
+	DenyHandoff(ctx context.Context, loginID, there string) error
 	// CloseSubject ends the incarnation of an account that is gone from the chain.
 	CloseSubject(ctx context.Context, network, account string) error
 }
@@ -205,7 +219,7 @@ func (s *Service) Renew(ctx context.Context, id, browser string) (*idp.Login, er
 	}
 	l := &idp.Login{
 		ID: rand.Text(), ClientID: old.ClientID, Params: old.Params, State: old.State,
-		BrowserHash: old.BrowserHash, CreatedAt: s.Now(), Renewals: old.Renewals + 1,
+		BrowserHash: old.BrowserHash, Handoff: old.Handoff, CreatedAt: s.Now(), Renewals: old.Renewals + 1,
 	}
 	s.challenge(l, func(code string) string { return withCode(old.Message, ShortCode(old.Nonce), code) })
 	if err := s.Store.CreateLogin(ctx, l); err != nil {
@@ -222,6 +236,9 @@ func (s *Service) Deny(ctx context.Context, id, browser string) (*idp.Login, err
 	}
 	if l.Denied {
 		return l, nil
+	}
+	if l.Handoff != "" {
+		return l, s.DenyHandoff(ctx, l.Handoff, l.ID)
 	}
 	err = s.Store.DenyLogin(ctx, l.ID)
 	if errors.Is(err, idp.ErrUsed) {

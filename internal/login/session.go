@@ -67,7 +67,7 @@ func (s *Service) Adopt(ctx context.Context, l *idp.Login, secret string) (*idp.
 	switch {
 	case session == nil || !s.Now().Before(l.ExpiresAt):
 		return nil, refuse(Expired, l, nil)
-	case !l.ConsumedAt.IsZero() || l.BrowserHash == nil:
+	case !l.ConsumedAt.IsZero() || l.BrowserHash == nil || l.Handoff != "":
 		return nil, refuse(Used, l, nil)
 	}
 	code, err := s.issue(ctx, l, session.Identity.AccountID, false)

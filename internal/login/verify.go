@@ -62,7 +62,10 @@ func (s *Service) Verify(ctx context.Context, l *idp.Login, answer Answer) (*Out
 	if err != nil {
 		return nil, s.refused(ctx, l, err)
 	}
-	return s.finish(ctx, l, proven.Proof, answer.Session)
+	if l.Handoff != "" {
+		return s.handOver(ctx, l, proven.Proof)
+	}
+	return s.finish(ctx, l, proven.Proof, s.Now(), answer.Session)
 }
 
 // A proven answer: the signature fits the login. The key may still be nobody's.

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,7 +96,7 @@ func (p *Provider) beginDevice(ctx context.Context, client *idp.Client, form url
 		Sender: from, CreatedAt: p.Now(), ExpiresAt: p.Now().Add(deviceLifetime), Interval: deviceInterval,
 	}
 	if client.DeviceMatchNumber {
-		d.Match, d.Choices = matchNumbers()
+		d.Match, d.Choices = idp.MatchNumbers()
 	}
 	if err := p.createDevice(ctx, d); err != nil {
 		return nil, err
@@ -234,7 +233,7 @@ func (p *Provider) DenyDevice(ctx context.Context, l *idp.Login) error {
 func newUserCode() string {
 	code := make([]byte, userCodeSize)
 	for i := range code {
-		code[i] = userCodeAlphabet[below(len(userCodeAlphabet))]
+		code[i] = userCodeAlphabet[idp.Below(len(userCodeAlphabet))]
 	}
 	return string(code)
 }
@@ -257,25 +256,6 @@ func ParseUserCode(typed string) (code string, ok bool) {
 		return r
 	}, strings.ToUpper(typed))
 	return code, len(code) == userCodeSize && strings.Trim(code, userCodeAlphabet) == ""
-}
-
-// matchNumbers are three different numbers of two digits, and one of them.
-func matchNumbers() (match int, choices []int) {
-	for len(choices) < 3 {
-		if n := 10 + below(90); !slices.Contains(choices, n) {
-			choices = append(choices, n)
-		}
-	}
-	return choices[below(len(choices))], choices
-}
-
-// below returns a random number less than n, each as likely as the others.
-func below(n int) int {
-	number, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	if err != nil {
-		panic(err) // crypto/rand never fails
-	}
-	return int(number.Int64())
 }
 
 func secretText() string {

@@ -22,7 +22,7 @@ func TestEveryTypeOfEventIsExplained(t *testing.T) {
 	must(t, err)
 	files, err := filepath.Glob("*.go")
 	must(t, err)
-	nouns := regexp.MustCompile(`'((?:login|consent|device|token|session|account|client|key|api_key|config)\.[a-z_]+)'`)
+	nouns := regexp.MustCompile(`'((?:login|handoff|consent|device|token|session|account|client|key|api_key|config)\.[a-z_]+)'`)
 	types := map[string]bool{}
 	for _, file := range append(files, "../../migrations/00008_audit.sql") {
 		if strings.HasSuffix(file, "_test.go") {

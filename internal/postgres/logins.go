@@ -15,10 +15,10 @@ import (
 func (s *Store) CreateLogin(ctx context.Context, l *idp.Login) error {
 	_, err := s.db.Exec(ctx, `
 		INSERT INTO logins (id, client_id, params, message, nonce, recipient, callback_url, state,
-		                    browser_hash, created_at, expires_at, renewals)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		                    browser_hash, created_at, expires_at, renewals, handoff)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		l.ID, l.ClientID, l.Params, l.Message, l.Nonce[:], l.Recipient, l.CallbackURL, l.State,
-		l.BrowserHash, l.CreatedAt, l.ExpiresAt, l.Renewals)
+		l.BrowserHash, l.CreatedAt, l.ExpiresAt, l.Renewals, orAbsent(l.Handoff))
 	return translate(err)
 }
 
@@ -26,7 +26,7 @@ const selectLogin = `
 	SELECT id, client_id, params, message, nonce, recipient, callback_url, state,
 	       browser_hash, created_at, expires_at, renewals, attempts,
 	       account_id, public_key, callback_bound, wallet,
-	       consumed_at, sid, denied, code_hash, code_expires_at, redeemed_at
+	       consumed_at, sid, denied, code_hash, code_expires_at, redeemed_at, handoff
 	FROM logins `
 
 // Login returns the login with this id, whatever became of it, or idp.ErrNotFound.
@@ -43,19 +43,19 @@ func scanLogin(row pgx.Row) (*idp.Login, error) {
 	var (
 		l                                     idp.Login
 		nonce                                 []byte
-		account, key, wallet, sid             *string
+		account, key, wallet, sid, handoff    *string
 		bound                                 *bool
 		consumedAt, codeExpiresAt, redeemedAt *time.Time
 	)
 	err := row.Scan(&l.ID, &l.ClientID, &l.Params, &l.Message, &nonce, &l.Recipient, &l.CallbackURL, &l.State,
 		&l.BrowserHash, &l.CreatedAt, &l.ExpiresAt, &l.Renewals, &l.Attempts,
 		&account, &key, &bound, &wallet,
-		&consumedAt, &sid, &l.Denied, &l.CodeHash, &codeExpiresAt, &redeemedAt)
+		&consumedAt, &sid, &l.Denied, &l.CodeHash, &codeExpiresAt, &redeemedAt, &handoff)
 	if err != nil {
 		return nil, translate(err)
 	}
 	copy(l.Nonce[:], nonce)
-	l.SID = orZero(sid)
+	l.SID, l.Handoff = orZero(sid), orZero(handoff)
 	l.ConsumedAt, l.CodeExpiry, l.RedeemedAt = orZero(consumedAt), orZero(codeExpiresAt), orZero(redeemedAt)
 	if account != nil {
 		l.Proof = &idp.Proof{AccountID: *account, PublicKey: orZero(key), CallbackBound: orZero(bound), Wallet: orZero(wallet)}
@@ -95,7 +95,7 @@ var denyLogin = `
 	WITH login AS (
 		UPDATE logins
 		SET consumed_at = coalesce(consumed_at, now()), denied = true
-		WHERE id = $1 AND code_hash IS NULL AND NOT denied
+		WHERE id = $1 AND code_hash IS NULL AND NOT denied AND handoff IS NULL
 		RETURNING client_id, sid, coalesce(account_id, '') AS account_id
 	)` + audited("$2", `
 		CASE WHEN l.sid IS NULL THEN 'login.cancelled' ELSE 'consent.denied' END,
@@ -175,7 +175,10 @@ var finishLogin = `
 		SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound,
 		    wallet = @wallet, sid = coalesce((SELECT sid FROM old), @sid), (` + codeColumns + `) = ROW (` + codeValues + `)
 		WHERE id = @id AND client_id = @client_id AND consumed_at IS NULL AND expires_at > now()
-		  AND (account_id IS NULL OR (account_id = @account_id AND public_key = @public_key))
+		  AND handoff IS NULL AND (account_id IS NULL OR (account_id = @account_id AND public_key = @public_key))
+		  AND (NOT @another_device OR EXISTS (
+			SELECT FROM handoffs h
+			WHERE h.login_id = @id AND h.allowed AND h.account_id = @account_id AND h.public_key = @public_key AND h.expires_at > now()))
 		  AND NOT EXISTS (SELECT FROM account_blocks b WHERE b.network = @network AND b.account_id = @account_id)
 		RETURNING sid, code_hash
 	), subject AS (
@@ -202,6 +205,7 @@ var finishLogin = `
 	), audit AS (` + audited("@origin", `
 		'login.succeeded', @client_id, @account_id, session.subject, session.sid,
 		jsonb_build_object('public_key', @public_key::text, 'wallet', @wallet::text, 'callback_bound', @callback_bound::bool)
+		|| CASE WHEN @another_device THEN '{"another_device": true}' ELSE '{}'::jsonb END
 		FROM session
 		UNION ALL
 		SELECT (@origin::text[])[1], (@origin::text[])[2], (@origin::text[])[3], 'session.ended', '', account_id, subject, sid,
@@ -220,7 +224,7 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 	who := &session.Identity
 	args := codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "account_id": p.AccountID, "public_key": p.PublicKey,
-		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "network": who.Network,
+		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "another_device": p.AnotherDevice, "network": who.Network,
 		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
 		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced, "origin": origin(ctx),
 	})
