@@ -111,10 +111,11 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		RevokeOffline: cfg.Session.RevokeOfflineOnLogout,
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
+	listed, icons := wallets(cfg)
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
-		Wallets: append(opts.Wallets, wallets(cfg)...),
-		Logins:  logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
+		Wallets: append(opts.Wallets, listed...), Icons: icons,
+		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		Accounts:       &account.Service{Store: store},
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
 	})

@@ -2,14 +2,24 @@ package main
 
 import (
 	"near-idp/internal/config"
+	"near-idp/internal/icon"
+	"near-idp/internal/web"
+	"near-idp/web/static"
 	"near-idp/web/templates"
 )
 
-// wallets lists what the login page has buttons for, in the order of the configuration.
-func wallets(cfg *config.Config) []templates.Wallet {
-	var list []templates.Wallet
+// wallets lists what the login page has buttons for, in the order of the configuration,
+// and the icons of the operator's own among theirs.
+func wallets(cfg *config.Config) (list []templates.Wallet, icons []*icon.Icon) {
 	for _, w := range cfg.OfferedWallets() {
 		button := templates.Wallet{ID: w.ID, Name: w.Name, URL: w.URL}
+		switch {
+		case w.Picture != nil:
+			button.IconURL = web.IconPath(w.Picture)
+			icons = append(icons, w.Picture)
+		case w.Icon != "":
+			button.IconURL = static.WalletIcon(w.Icon)
+		}
 		switch w.Protocol {
 		case config.Extension:
 			button.Kind = templates.WalletInjected
@@ -27,5 +37,5 @@ func wallets(cfg *config.Config) []templates.Wallet {
 		}
 		list = append(list, button)
 	}
-	return list
+	return list, icons
 }

@@ -88,6 +88,7 @@ func parse(name string, data []byte, env func(string) (string, bool), files *Fil
 			*path = filepath.Join(d.dir, *path)
 		}
 	}
+	d.readIcons(c)
 	for i := range c.Clients {
 		c.Clients[i].Source = absolute(name)
 	}

@@ -3,10 +3,12 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"near-idp/internal/icon"
 	"near-idp/internal/idp"
 )
 
@@ -38,6 +40,12 @@ type Wallet struct {
 	// that its signature covers our callback and is worth nothing to a page that relays it.
 	// Default false: a window, and the page's place on small screens.
 	Redirect bool `yaml:"redirect,omitempty"`
+	// Icon is a file with an SVG or a PNG of at most 32 KiB, read at the start, whose path has
+	// a dot or a slash in it; or the id of a known wallet, for its icon. A relative path starts from
+	// the configuration file. Default: the known wallet's own, or that of a wallet.
+	Icon string `yaml:"icon,omitempty"`
+	// Picture is what the file Icon holds; nil: it names none.
+	Picture *icon.Icon `yaml:"-"`
 	// Networks lists where it is offered, mainnet or testnet. Default: wherever it works.
 	Networks []string `yaml:"networks,omitempty"`
 }
@@ -75,6 +83,9 @@ var walletIDs = slices.Sorted(maps.Keys(knownWallets))
 // defaultWallets are offered where the file has no list: those that this machine may have
 // before those elsewhere, and of these the ones that sign in and sign in one window first.
 var defaultWallets = []string{"announced", "hot", "nightly", "okx", "sender", "meteor", "intear", "mynearwallet", "near-cli"}
+
+// hasButton reports that the list shows it as an entry of its own.
+func (k knownWallet) hasButton() bool { return k.protocol != Announced && k.protocol != CommandLine }
 
 func (k knownWallet) on(network string) bool {
 	return k.networks == nil || slices.Contains(k.networks, network)
@@ -154,6 +165,7 @@ func (c *Config) checkWallet(p *problems, key string, w Wallet) {
 		checkOwnWallet(p, key, w)
 	}
 	checkName(p, key+".name", w.Name, 40)
+	checkIcon(p, key+".icon", w)
 	if w.Redirect && w.Protocol != SignMessage {
 		p.add(key+".redirect", "only wallets that speak %s can take the page's place", SignMessage)
 	}
@@ -179,7 +191,7 @@ func (c *Config) checkKnownWallet(p *problems, key string, w Wallet, known known
 		}
 	case w.URL != "":
 		p.add(key+".url", "%s has no address: remove the key", known.name)
-	case known.protocol != Extension && w.Name != known.name:
+	case !known.hasButton() && w.Name != known.name:
 		p.add(key+".name", "%s has no button of its own: remove the key", quote(w.ID))
 	}
 	if w.Networks == nil && !known.on(c.Near.Network) && c.Near.Network != "" {
@@ -209,5 +221,42 @@ func checkWalletURL(p *problems, key, text string) {
 		p.add(key, "%s is not https", quote(text))
 	case u.Scheme+"://"+u.Host != text:
 		p.add(key, "%s is more than an origin: write %s", quote(text), quote(u.Scheme+"://"+u.Host))
+	}
+}
+
+// NeutralIcon is the icon of wallets that have none.
+const NeutralIcon = "wallet"
+
+// readIcons reads the files that icons are in.
+func (d *decoder) readIcons(c *Config) {
+	for i := range c.Wallets {
+		w := &c.Wallets[i]
+		if !strings.ContainsAny(w.Icon, "./") {
+			continue
+		}
+		if !filepath.IsAbs(w.Icon) {
+			w.Icon = filepath.Join(d.dir, w.Icon)
+		}
+		key := fmt.Sprintf("wallets[%d].icon", i)
+		data, err := d.files.read(w.Icon, icon.MaxBytes)
+		if err != nil {
+			d.add(key, "cannot read the picture: %w", err)
+			continue
+		}
+		if w.Picture, err = icon.Read(data); err != nil {
+			d.add(key, "%s: %w", w.Icon, err)
+		}
+	}
+}
+
+func checkIcon(p *problems, key string, w Wallet) {
+	known, isKnown := knownWallets[w.Icon]
+	switch {
+	case w.Icon == "" || w.Icon == NeutralIcon || w.Picture != nil:
+	case !isKnown || !known.hasButton():
+		p.add(key, "%s is neither a file, such as /etc/idp/wallet.svg, nor the id of a known wallet with an icon", quote(w.Icon))
+	}
+	if isOwn, ok := knownWallets[w.ID]; ok && !isOwn.hasButton() && w.Icon != "" {
+		p.add(key, "%s has no button of its own: remove the key", quote(w.ID))
 	}
 }

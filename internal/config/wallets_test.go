@@ -2,7 +2,9 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,6 +91,11 @@ func TestBadWallets(t *testing.T) {
 		"[{id: meteor, networks: [tesnet]}]":                                     `did you mean "testnet"?`,
 		"[{id: meteor, networks: []}]":                                           "wallets[0].networks: names no network",
 		"[{id: meteor, name: \"Met\u202eeor\"}]":                                 "invisible character",
+		"[{id: meteor, icon: metor}]":                                            `wallets[0].icon: "metor" is neither a file`,
+		"[{id: meteor, icon: near-cli}]":                                         "is neither a file",
+		"[{id: meteor, icon: ./missing.svg}]":                                    "wallets[0].icon: cannot read the picture: ",
+		"[{id: meteor, icon: /}]":                                                "is not a regular file",
+		"[{id: announced, icon: meteor}]":                                        "has no button of its own",
 		"[{id: Acme, protocol: sign-message}]":                                   `"Acme" is not an id`,
 		"[{id: 'a:b', protocol: sign-message}]":                                  "is not an id",
 		"[{id: acme, protocol: extension}]":                                      `wallets[0].protocol: "extension" is not known: write one of sign-message, meteor, intear`,
@@ -114,5 +121,39 @@ func TestTheExampleNamesTheDefaultWallets(t *testing.T) {
 	}
 	if !strings.Contains(strings.ReplaceAll(string(text), "\n# ", " "), "Default: announced, hot (mainnet only), "+strings.Join(defaultWallets[2:], ", ")+";") {
 		t.Error("config.example.yaml does not list the default wallets in their order")
+	}
+}
+
+func TestIconsOfWalletsAreReadAtTheStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "acme.svg"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(file, []byte(required("wallets: [{id: meteor, icon: acme.svg}, {id: hot, icon: meteor}]")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	put(`<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>`)
+	c, files, err := LoadFiles(file, testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Wallets[0].Picture; p == nil || p.ContentType != "image/svg+xml" || c.Wallets[1].Picture != nil {
+		t.Errorf("%+v", c.Wallets)
+	}
+	if files.Changed() {
+		t.Error("changed at once")
+	}
+	put(`<svg xmlns="http://www.w3.org/2000/svg"><path d="M1 1"/></svg>`)
+	next, err := Load(file, testEnv)
+	if err != nil || !files.Changed() || !slices.Equal(Differences(c, next), []string{"wallets"}) {
+		t.Errorf("another picture goes unnoticed: %v", err)
+	}
+	put(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)
+	if _, err := Load(file, testEnv); err == nil || !strings.Contains(err.Error(), "config.yaml:1: wallets[0].icon: ") || !strings.Contains(err.Error(), "<script> does not belong") {
+		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"near-idp/internal/icon"
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
@@ -77,11 +78,13 @@ type Clients interface {
 
 // Options configures New.
 type Options struct {
-	Issuer  string             // URL without a trailing slash; its path is where everything is mounted
-	Brand   string             // the provider's name, shown on every page; empty: the issuer's host
-	Network string             // "mainnet" or "testnet"
-	Notice  string             // a banner on every page, such as what development mode simulates
-	Wallets []templates.Wallet // for Network, in the order shown; an empty IconURL is filled in
+	Issuer  string // URL without a trailing slash; its path is where everything is mounted
+	Brand   string // the provider's name, shown on every page; empty: the issuer's host
+	Network string // "mainnet" or "testnet"
+	Notice  string // a banner on every page, such as what development mode simulates
+	// Wallets are those for Network, in the order shown. Their IconURL is below the issuer; an empty one is filled in.
+	Wallets []templates.Wallet
+	Icons   []*icon.Icon // served at IconPath
 
 	Logins   Logins
 	Protocol Protocol
@@ -149,8 +152,9 @@ func New(opts Options) (http.Handler, error) {
 	s.Wallets = make([]templates.Wallet, len(opts.Wallets))
 	for i, wallet := range opts.Wallets {
 		if wallet.IconURL == "" {
-			wallet.IconURL = s.base + static.WalletIcon(wallet.ID)
+			wallet.IconURL = static.WalletIcon(wallet.ID)
 		}
+		wallet.IconURL = s.base + wallet.IconURL
 		s.Wallets[i] = wallet
 	}
 	return s.observe(s.dispatch(s.routes())), nil
@@ -215,6 +219,7 @@ func (s *server) routes() *http.ServeMux {
 	files := http.StripPrefix(s.base, static.Handler())
 	at("GET "+static.Prefix+"{file}", files)
 	at("GET "+static.Prefix+"icons/{file}", files)
+	at("GET /icons/{file}", serveIcons(s.Icons))
 
 	at("GET /healthz", http.HandlerFunc(s.alive))
 	at("GET /readyz", s.api(s.ready))
