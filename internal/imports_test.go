@@ -24,7 +24,7 @@ var ours = map[string]string{
 	"internal/icon":            "",
 	"internal/access":          "internal/idp internal/near",
 	"internal/account":         "internal/idp internal/near",
-	"internal/claims":          "internal/idp",
+	"internal/claims":          "internal/idp internal/text",
 	"internal/jose":            "internal/idp",
 	"internal/clients":         "internal/idp internal/jose",
 	"internal/presets":         "internal/claims internal/idp",
@@ -33,7 +33,9 @@ var ours = map[string]string{
 	"internal/oauth":           "internal/idp internal/jose",
 	"internal/logout":          "internal/idp",
 	"internal/postgres":        "internal/idp migrations",
-	"internal/web":             "internal/account internal/idp internal/clients internal/icon internal/limit internal/login internal/oauth web/templates web/static",
+	"internal/text":            "",
+	"internal/text/tidy":       "",
+	"internal/web":             "internal/account internal/idp internal/clients internal/icon internal/limit internal/login internal/oauth internal/text web/templates web/static",
 	"internal/demo":            "internal/near internal/neartest internal/idp web/static web/templates",
 	"internal/neartest":        "",
 	"internal/outbound":        "",
@@ -45,7 +47,7 @@ var ours = map[string]string{
 	"internal/bench":           "internal/localpg internal/near internal/neartest",
 	"migrations":               "",
 	"web/static":               "",
-	"web/templates":            "",
+	"web/templates":            "internal/text",
 }
 
 // homes are the packages in which a library, named as CONTRIBUTING.md does, may be
@@ -61,6 +63,7 @@ var homes = map[string]string{
 	"go.yaml.in/yaml":      "internal/admin internal/config internal/idp cmd/idp",
 	"coreos/go-oidc":       "internal/demo cmd/idp internal/doctor",
 	"golang.org/x/oauth2":  "internal/demo cmd/idp internal/doctor",
+	"golang.org/x/text":    "internal/text",
 	"rsc.io/qr":            "cmd/idp",
 	"chromedp":             "internal/browsertest",
 	"rogpeppe/go-internal": "",

@@ -23,6 +23,7 @@ import (
 	"near-idp/internal/near"
 	"near-idp/internal/oauth"
 	"near-idp/internal/postgres"
+	"near-idp/internal/text"
 	"near-idp/internal/web"
 	"near-idp/web/templates"
 )
@@ -142,7 +143,7 @@ func newProtocol(cfg *config.Config, store *postgres.Store, ring *keyring.Ring, 
 		RequireDPoPNonce: cfg.DPoP.RequireNonce,
 		MatchRedirect:    clients.MatchRedirect, CheckSecret: uses.CheckSecret, Used: uses.Client, NearestClient: registry.Nearest,
 		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
-		Scopes: claims.Scopes(), Resources: cfg.Resources,
+		Scopes: claims.Scopes(), UILocales: text.Tags(), Resources: cfg.Resources,
 		Outbound: outboundClient(cfg),
 	})
 }
@@ -246,13 +247,12 @@ func every(ctx context.Context, interval time.Duration, do func()) {
 	}
 }
 
-// describe says in plain words what a scope lets a client do. Only its name is
-// known of a resource's scope.
-func describe(resources []idp.Resource) func(scope string) string {
-	return func(scope string) string {
+// describe says in plain words what a scope lets a client do.
+func describe(resources []idp.Resource) func(scope string) text.Message {
+	return func(scope string) text.Message {
 		for _, resource := range resources {
 			if slices.Contains(resource.Scopes, scope) {
-				return "Use the permission " + scope
+				return claims.Permission
 			}
 		}
 		return claims.Describe(scope)

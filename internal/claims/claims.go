@@ -25,6 +25,7 @@ import (
 	"slices"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/text"
 )
 
 // The scopes that a client may be granted.
@@ -96,9 +97,12 @@ func (p *Policies) Names() []string {
 // Scopes returns the scopes that a client may be granted.
 func Scopes() []string { return []string{openID, profile, email, groups, offlineAccess} }
 
+// Permission says what a scope of some other service lets a client do: only the {scope}'s name is known.
+const Permission text.Message = "Use the permission {scope}"
+
 // Describe says in plain words what a scope lets a client do; "" if there is
 // no such scope.
-func Describe(scope string) string {
+func Describe(scope string) text.Message {
 	switch scope {
 	case openID:
 		return "Know which NEAR account you sign in with"

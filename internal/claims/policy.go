@@ -49,9 +49,9 @@ var (
 	// always is what every policy gives besides, before it adds to it. There is no other
 	// name: an account has an id and nothing else.
 	always = map[string]claim{
-		"preferred_username": text(accountID),
-		"name":               text(accountID),
-		"nickname":           text(accountID),
+		"preferred_username": templated(accountID),
+		"name":               templated(accountID),
+		"nickname":           templated(accountID),
 		"near_public_key":    {profile, func(who idp.Identity, _ func(string) []string) any { return who.PublicKey }},
 		"groups":             ofGroups,
 	}
@@ -59,8 +59,8 @@ var (
 	notVerified = claim{email, func(idp.Identity, func(string) []string) any { return false }}
 )
 
-// text is a claim with places to fill in.
-func text(template string) claim {
+// templated is a claim with places to fill in.
+func templated(template string) claim {
 	return claim{profile, func(who idp.Identity, _ func(string) []string) any {
 		return strings.NewReplacer(accountID, who.AccountID, "{sub}", who.Subject, "{network}", who.Network).Replace(template)
 	}}
@@ -142,7 +142,7 @@ func (p *policy) add(name string, all map[string]string) error {
 		}
 		return nil
 	}
-	p.claims[name] = text(template)
+	p.claims[name] = templated(template)
 	return checkText(name, template)
 }
 

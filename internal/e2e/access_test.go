@@ -53,7 +53,7 @@ func TestAccessPolicyUnderSingleSignOn(t *testing.T) {
 	held := alice.signInTo("wiki")
 	alice.at(after).signInTo("rs256") // the same sign-on, an application for everybody
 	page := alice.at(after).send("GET", "/authorize?"+newRequest("wiki", "openid").form().Encode(), "")
-	for _, want := range []string{"This account may not sign in to Wiki", "alice.testnet", "Use another account", "Cancel and return to Wiki"} {
+	for _, want := range []string{"This account may not sign in to Wiki", "alice.testnet", "Use another account", "Cancel and return to <bdi>Wiki"} {
 		if page.status != http.StatusForbidden || !strings.Contains(page.body, want) {
 			t.Errorf("%d, without %q: %s", page.status, want, page.body)
 		}

@@ -213,6 +213,15 @@ func (d document) walk() {
 		"claims_supported": func(name string) {
 			d.offers(name, []string{"phone_number", "birthdate"}, func(claim string) bool { _, there := most[claim]; return there })
 		},
+		"ui_locales_supported": func(name string) {
+			d.offers(name, []string{"tlh", "../en"}, func(tag string) bool {
+				b := d.process.browser()
+				form := newRequest("rs256", "openid").form()
+				form.Set("ui_locales", tag)
+				login := b.send("GET", "/authorize?"+form.Encode(), "").header.Get("Location")
+				return strings.Contains(b.send("GET", login, "").body, `<html lang="`+tag+`"`)
+			})
+		},
 		"claim_types_supported": func(name string) {
 			d.offers(name, []string{"aggregated", "distributed"}, func(value string) bool { _, there := claims["_claim_names"]; return !there && value == "normal" })
 		},

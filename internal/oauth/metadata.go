@@ -37,6 +37,7 @@ type metadata struct {
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
+	UILocales             []string `json:"ui_locales_supported,omitempty"`
 	IssuerInResponse      bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
@@ -79,6 +80,7 @@ func (p *Provider) describe() metadata {
 		Claims: append([]string{"iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", "sid"},
 			p.ProfileClaims()...), // sub among them
 		ClaimTypes:         []string{"normal"},
+		UILocales:          p.UILocales,
 		ClaimsParameter:    true,
 		BackchannelLogout:  true,
 		BackchannelSession: true,

@@ -102,6 +102,7 @@ type Options struct {
 	// error for operators, which wraps idp.ErrDenied, and idp.ErrUnconfigured if the rule itself is missing.
 	Allowed   func(c *idp.Client, subject string) error
 	Scopes    []string // that clients may be granted, besides those of resources
+	UILocales []string // languages of the pages (BCP 47)
 	Resources []idp.Resource
 	// Outbound fetches the keys that clients publish at their jwks_uri; nil: nothing is fetched.
 	Outbound *http.Client

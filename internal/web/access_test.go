@@ -22,7 +22,7 @@ func TestDeniedAccountIsStoppedUnderSingleSignOn(t *testing.T) {
 	b.signIn()
 	p.let(nobodyButBob)
 	r := b.send("GET", "/authorize?"+request().Encode(), "")
-	for _, want := range []string{"This account may not sign in to Example &lt;App&gt;", "alice.testnet may not sign in to this application", "Use another account", "Cancel and return to Example &lt;App&gt;"} {
+	for _, want := range []string{"This account may not sign in to Example &lt;App&gt;", "alice.testnet may not sign in to this application", "Use another account", "Cancel and return to <bdi>Example &lt;App&gt;"} {
 		if r.status != http.StatusForbidden || !strings.Contains(r.body, want) {
 			t.Errorf("%d, without %q: %s", r.status, want, r.body)
 		}
@@ -182,7 +182,7 @@ func TestBlockedAccountIsToldSo(t *testing.T) {
 	c := b.begin()
 	out := `{"accountId":"alice.testnet","publicKey":"` + p.alice.PublicKey() + `","signature":"` + p.alice.SignBase58(c.Message, c.NonceBytes, c.Recipient, nil) + `"}`
 	r := b.postForm(c.path+"/paste", url.Values{"output": {out}})
-	for _, want := range []string{"alice.testnet cannot sign in here", "Use another account", "Cancel and return to Example &lt;App&gt;"} {
+	for _, want := range []string{"alice.testnet cannot sign in here", "Use another account", "Cancel and return to <bdi>Example &lt;App&gt;"} {
 		if r.status != http.StatusForbidden || !strings.Contains(r.body, want) || strings.Contains(r.body, "stolen") {
 			t.Errorf("%d, without %q: %s", r.status, want, r.body)
 		}

@@ -45,8 +45,9 @@ func (s *server) accountPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) accountView(r *http.Request, session *idp.Session, overview *account.Overview) (templates.Account, error) {
+	reader := entryOf(r).reader
 	view := templates.Account{
-		Page: s.view(r, "Your account", ""), AccountID: session.Identity.AccountID, Network: session.Identity.Network,
+		Page: s.view(r, reader.T("Your account"), ""), AccountID: session.Identity.AccountID, Network: session.Identity.Network,
 		DisconnectURL: s.base + "/account/disconnect", EndURL: s.base + "/account/sign-out",
 	}
 	for _, app := range overview.Applications {
@@ -58,11 +59,7 @@ func (s *server) accountView(r *http.Request, session *idp.Session, overview *ac
 		if err == nil {
 			shown.Name = c.DisplayName()
 		}
-		for _, scope := range app.Scopes {
-			if words := s.Describe(scope); words != "" {
-				shown.Scopes = append(shown.Scopes, words)
-			}
-		}
+		shown.Scopes = s.describe(reader, app.Scopes)
 		view.Applications = append(view.Applications, shown)
 	}
 	for _, other := range overview.Sessions {

@@ -22,6 +22,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.prefer(w, r, form.Get("ui_locales"))
 	req, err := s.Protocol.Authorize(r.Context(), form)
 	if err != nil {
 		return err
@@ -55,6 +56,9 @@ func (s *server) proceed(w http.ResponseWriter, r *http.Request, req *oauth.Requ
 		Client: req.Client, RedirectHost: req.RedirectHost, Params: req.Params, State: req.State, Browser: s.bindBrowser(w, r),
 	}
 	if req.Pushed() {
+		if params, err := url.ParseQuery(req.Params); err == nil {
+			s.prefer(w, r, params.Get("ui_locales"))
+		}
 		begin.ID = rand.Text()
 		winner, err := s.Protocol.Claim(r.Context(), req, begin.ID)
 		if err != nil {
@@ -132,7 +136,7 @@ func authorizationRequest(w http.ResponseWriter, r *http.Request) (url.Values, e
 	}
 	if len(r.URL.RawQuery) > maxLoginBody {
 		return nil, &problem{status: http.StatusRequestEntityTooLarge, code: "too_large",
-			text: "The authorization request is too long.", err: errors.New("query too long")}
+			detail: "The authorization request is too long.", err: errors.New("query too long")}
 	}
 	return parseQuery(r.URL.RawQuery)
 }

@@ -41,7 +41,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, err
 	}
 	if err != nil {
-		return nil, &problem{status: http.StatusBadRequest, code: "malformed", text: "The request's body ended early.", err: err}
+		return nil, &problem{status: http.StatusBadRequest, code: "malformed", detail: "The request's body ended early.", err: err}
 	}
 	return body, nil
 }
@@ -131,15 +131,15 @@ func (f fields) form() url.Values {
 	return form
 }
 
-func malformed(text string, cause error) error {
-	return &problem{status: http.StatusBadRequest, code: "malformed", text: text, err: cause}
+func malformed(detail string, cause error) error {
+	return &problem{status: http.StatusBadRequest, code: "malformed", detail: detail, err: cause}
 }
 
 func errMediaType(want string) error {
-	return &problem{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", text: "Send the body as " + want + "."}
+	return &problem{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", detail: "Send the body as " + want + "."}
 }
 
 func errTooLarge(err *http.MaxBytesError) *problem {
 	return &problem{status: http.StatusRequestEntityTooLarge, code: "too_large", err: err,
-		text: fmt.Sprintf("The request's body is larger than %d KiB.", err.Limit>>10)}
+		detail: fmt.Sprintf("The request's body is larger than %d KiB.", err.Limit>>10)}
 }

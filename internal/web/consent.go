@@ -15,7 +15,7 @@ import (
 // errConsentElsewhere answers an embedded sign-in to a client that its person
 // has not allowed yet: there is no page here to ask on.
 var errConsentElsewhere = &problem{status: http.StatusForbidden, code: "consent_required",
-	text: "The person has not agreed to this application yet. Send them to the authorization endpoint once."}
+	detail: "The person has not agreed to this application yet. Send them to the authorization endpoint once."}
 
 // adopt ends a login with the session that the browser has: "Continue as …".
 func (s *server) adopt(w http.ResponseWriter, r *http.Request) error {
@@ -89,10 +89,11 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 	if err != nil {
 		return templates.Consent{}, err
 	}
+	reader := entryOf(r).reader
 	view := templates.Consent{
-		Page:       s.view(r, "Allow "+app.name, ""),
+		Page:       s.view(r, reader.T("Allow {client}", "client", app.name), ""),
 		ClientName: app.name,
-		ClientHost: app.host,
+		ClientHost: hostName(reader, app.host),
 		Account:    l.Proof.AccountID,
 		Network:    s.Network,
 		Resources:  terms.Resources,
@@ -100,11 +101,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 		AgainURL:   s.authorizeURL(r, l, "login"),
 		AccountURL: s.base + "/account",
 	}
-	for _, scope := range terms.Scopes {
-		if words := s.Describe(scope); words != "" {
-			view.Scopes = append(view.Scopes, words)
-		}
-	}
+	view.Scopes = s.describe(reader, terms.Scopes)
 	return view, nil
 }
 

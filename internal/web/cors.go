@@ -88,4 +88,4 @@ func (s *server) own(next handler) handler {
 }
 
 var errForeignOrigin = &problem{status: http.StatusForbidden, code: "origin_not_allowed", heading: "Not from here",
-	text: "The page's origin is not that of a redirect URI of this client; register one to call this from a browser."}
+	detail: "The page's origin is not that of a redirect URI of this client; register one to call this from a browser."}

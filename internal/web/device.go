@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 	"near-idp/web/templates"
 )
 
@@ -54,7 +54,7 @@ func (s *server) devicePage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) askUserCode(w http.ResponseWriter, r *http.Request, status int, typed string, another bool, complaint string) error {
-	view := templates.DeviceCode{Page: s.view(r, "Sign in on another device", ""), Another: another, Error: complaint, EnterURL: s.base + "/device"}
+	view := templates.DeviceCode{Page: s.view(r, entryOf(r).reader.T("Sign in on another device"), ""), Another: another, Error: complaint, EnterURL: s.base + "/device"}
 	if code, ok := oauth.ParseUserCode(typed); ok {
 		view.UserCode = oauth.ShownUserCode(code)
 	}
@@ -72,7 +72,7 @@ func (s *server) enterUserCode(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, idp.ErrNotFound) {
 		s.failed(r, failure{Status: http.StatusNotFound, Code: "unknown_user_code"}, err)
 		return s.askUserCode(w, r, http.StatusNotFound, form.Get("user_code"), another,
-			"No device is waiting with this code. Codes last ten minutes; after many wrong ones, wait as long.")
+			entryOf(r).reader.T("No device is waiting with this code. Codes last ten minutes; after many wrong ones, wait as long."))
 	}
 	if err != nil {
 		return err
@@ -151,18 +151,14 @@ func (s *server) deviceView(r *http.Request, l *idp.Login) (templates.Device, er
 	if err != nil {
 		return templates.Device{}, err
 	}
+	reader := entryOf(r).reader
 	shown := oauth.ShownUserCode(device.UserCode)
 	view := templates.Device{
-		Page: s.view(r, "Sign in on another device", ""), ClientName: app.name, UserCode: shown,
-		Address: device.Sender.Address, Agent: device.Sender.Agent, Asked: ago(s.Now().Sub(device.CreatedAt)),
+		Page: s.view(r, reader.T("Sign in on another device"), ""), ClientName: app.name, UserCode: shown,
+		Address: device.Sender.Address, Agent: device.Sender.Agent, Asked: ago(reader, s.Now().Sub(device.CreatedAt)), Scopes: s.describe(reader, device.Scopes),
 		Elsewhere: elsewhere(device.Sender, sender(r)), Choices: device.Choices,
 		NextURL: s.base + "/login/" + l.ID, CancelURL: s.base + "/login/" + l.ID + "/cancel",
 		DecideURL: s.base + "/consent/" + l.ID, AgainURL: s.base + "/device?another=1&user_code=" + shown,
-	}
-	for _, scope := range device.Scopes {
-		if words := s.Describe(scope); words != "" {
-			view.Scopes = append(view.Scopes, words)
-		}
 	}
 	return view, nil
 }
@@ -184,15 +180,11 @@ func elsewhere(device, person idp.Sender) bool {
 	return errA == nil && errB == nil && a.Is4() == b.Is4() && device.Network != person.Network
 }
 
-func ago(d time.Duration) string {
-	switch minutes := int(d.Minutes()); {
-	case minutes < 1:
-		return "less than a minute ago"
-	case minutes == 1:
-		return "1 minute ago"
-	default:
-		return fmt.Sprintf("%d minutes ago", minutes)
+func ago(reader *text.Printer, d time.Duration) string {
+	if d < time.Minute {
+		return reader.T("a moment ago")
 	}
+	return reader.T("{n} min ago", "n", strconv.Itoa(int(d.Minutes())))
 }
 
 // decideDevice takes the person's decision on a device.
@@ -236,11 +228,12 @@ func (s *server) deviceEnd(w http.ResponseWriter, r *http.Request, l *idp.Login)
 	if err != nil {
 		return err
 	}
-	end := templates.Message{Page: s.view(r, "Signed in", ""), Tone: templates.ToneSuccess, Heading: "Your device is signed in",
-		Text: "Go back to it: " + app.name + " goes on there. You can close this page."}
+	reader := entryOf(r).reader
+	end := templates.Message{Page: s.view(r, reader.T("Signed in"), ""), Tone: templates.ToneSuccess, Heading: reader.T("Your device is signed in"),
+		Text: reader.T("Go back to it: {client} goes on there. You can close this page.", "client", app.name)}
 	if l.Denied {
-		end = templates.Message{Page: s.view(r, "Not signed in", ""), Tone: templates.ToneInfo, Heading: "The device was refused",
-			Text: "It was not signed in, and nothing was shared. If it was yours, ask it for a new code."}
+		end = templates.Message{Page: s.view(r, reader.T("Not signed in"), ""), Tone: templates.ToneInfo, Heading: reader.T("The device was refused"),
+			Text: reader.T("It was not signed in, and nothing was shared. If it was yours, ask it for a new code.")}
 	}
 	return render(w, r, http.StatusOK, templates.MessagePage(end))
 }

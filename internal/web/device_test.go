@@ -112,7 +112,7 @@ func TestDeviceIsSignedInByAnotherBrowser(t *testing.T) {
 	}
 	to := person.enter(strings.ToLower(strings.ReplaceAll(d.userCode, "-", " ")))
 	page = person.send("GET", to, "")
-	for _, want := range []string{d.userCode, "Tele &lt;b&gt;Vision", "127.0.0.1", "telly/1.0 &lt;script&gt;", "less than a minute ago", "Keep you signed in"} {
+	for _, want := range []string{d.userCode, "Tele &lt;b&gt;Vision", "127.0.0.1", "telly/1.0 &lt;script&gt;", "a moment ago", "Keep you signed in"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the page lacks %q: %s", want, page.body)
 		}

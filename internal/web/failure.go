@@ -9,21 +9,24 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 )
 
 // A failure is an error as HTTP tells it.
 type failure struct {
 	Status       int
-	Code         string     // of the JSON contract (architecture.md, section 3), the log and RFC 6749
-	Heading      string     // of the page
-	Text         string     // a sentence for people
-	Refused      bool       // a wallet's answer was judged and refused
-	Retryable    bool       // the very same request may succeed later
-	RetryAfter   int        // seconds; 0: not said
-	Authenticate string     // WWW-Authenticate
-	Nonce        string     // DPoP-Nonce
-	Redirect     string     // answer by going there instead
-	FormPost     url.Values // post these there instead of going; nil: go
+	Code         string       // of the JSON contract (architecture.md, section 3), the log and RFC 6749
+	Heading      text.Message // of the page
+	Text         text.Message // a sentence for people
+	Args         []string     // what is filled in, as text.Printer.T takes it
+	Detail       string       // in English, for who wrote the request; may be empty
+	Refused      bool         // a wallet's answer was judged and refused
+	Retryable    bool         // the very same request may succeed later
+	RetryAfter   int          // seconds; 0: not said
+	Authenticate string       // WWW-Authenticate
+	Nonce        string       // DPoP-Nonce
+	Redirect     string       // answer by going there instead
+	FormPost     url.Values   // post these there instead of going; nil: go
 }
 
 // Seconds after which it is worth asking again.
@@ -36,8 +39,9 @@ const (
 type problem struct {
 	status       int
 	code         string
-	heading      string // empty: a general one
-	text         string
+	heading      text.Message // empty: a general one
+	text         text.Message // empty: a general one, and detail says the rest
+	detail       string       // in English, for who wrote the request
 	authenticate string
 	retryAfter   int   // seconds; 0: the same request is refused later, too
 	err          error // for operators; may be nil
@@ -47,7 +51,7 @@ func (p *problem) Error() string {
 	if p.err != nil {
 		return p.code + ": " + p.err.Error()
 	}
-	return p.code + ": " + p.text
+	return p.code + ": " + string(p.text) + p.detail
 }
 
 func (p *problem) Unwrap() error { return p.err }
@@ -55,7 +59,7 @@ func (p *problem) Unwrap() error { return p.err }
 // failure is the one crossing from errors to answers.
 func (s *server) failure(r *http.Request, err error) failure {
 	if refusal, ok := errors.AsType[*login.Refusal](err); ok {
-		return s.refusal(refusal)
+		return s.refusal(entryOf(r).reader, refusal)
 	}
 	protocol, isProtocol := errors.AsType[*oauth.Error](err)
 	if isProtocol && protocol.RedirectTo != "" {
@@ -71,9 +75,9 @@ func (s *server) failure(r *http.Request, err error) failure {
 	case isProtocol:
 		return ofProtocol(protocol)
 	case errors.Is(err, idp.ErrUsed): // its code was redeemed
-		return s.refusal(&login.Refusal{Reason: login.Used})
+		return s.refusal(entryOf(r).reader, &login.Refusal{Reason: login.Used})
 	case errors.Is(err, idp.ErrExpired):
-		return s.refusal(&login.Refusal{Reason: login.Expired})
+		return s.refusal(entryOf(r).reader, &login.Refusal{Reason: login.Expired})
 	}
 	if p, ok := errors.AsType[*problem](err); ok {
 		return ofProblem(p)
@@ -94,13 +98,10 @@ func (s *server) failure(r *http.Request, err error) failure {
 func ofProtocol(e *oauth.Error) failure {
 	f := failure{
 		Status: e.Status, Code: e.Code, Authenticate: e.Authenticate, Nonce: e.Nonce, Heading: "This sign-in request cannot be used",
-		Text: e.Description, Retryable: e.Status == http.StatusServiceUnavailable,
+		Text: textOfApplication, Detail: e.Description, Retryable: e.Status == http.StatusServiceUnavailable,
 	}
 	if f.Status == 0 {
 		f.Status = http.StatusBadRequest
-	}
-	if f.Text == "" {
-		f.Text = "The application sent a request that this provider does not accept."
 	}
 	if f.Retryable {
 		f.RetryAfter = retryDatabase
@@ -109,18 +110,33 @@ func ofProtocol(e *oauth.Error) failure {
 }
 
 func ofProblem(p *problem) failure {
-	f := failure{Status: p.status, Code: p.code, Heading: p.heading, Text: p.text, Authenticate: p.authenticate,
+	f := failure{Status: p.status, Code: p.code, Heading: p.heading, Text: p.text, Detail: p.detail, Authenticate: p.authenticate,
 		Retryable: p.retryAfter > 0, RetryAfter: p.retryAfter}
 	if f.Heading == "" {
 		f.Heading = "This request cannot be carried out"
 	}
+	if f.Text == "" {
+		f.Text = textOfApplication
+	}
 	return f
+}
+
+// textOfApplication stands where the fault is in a request that no person wrote.
+const textOfApplication text.Message = "The application sent a request that is not accepted here."
+
+// description is the sentence for who sent the request: a program's author, in English, if it
+// was a program that went wrong, and else the person whose program shows it.
+func (f failure) description(reader *text.Printer) string {
+	if f.Detail != "" {
+		return f.Detail
+	}
+	return reader.T(f.Text, f.Args...)
 }
 
 // body is the JSON of a failure.
 func (f failure) body(r *http.Request) map[string]any {
 	return map[string]any{
-		"error": f.Code, "error_description": f.Text, "retryable": f.Retryable, "request_id": entryOf(r).id,
+		"error": f.Code, "error_description": f.description(entryOf(r).reader), "retryable": f.Retryable, "request_id": entryOf(r).id,
 	}
 }
 

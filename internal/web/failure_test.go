@@ -13,6 +13,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 )
 
 // reasons reads every login.Reason out of the package's source.
@@ -47,7 +48,7 @@ func reasons(t *testing.T) []login.Reason {
 
 func TestEveryReasonHasItsOwnSentence(t *testing.T) {
 	t.Parallel()
-	all, seen := reasons(t), map[string]login.Reason{}
+	all, seen := reasons(t), map[text.Message]login.Reason{}
 	for _, reason := range all {
 		told, ok := refusals[reason]
 		if !ok {
@@ -88,7 +89,7 @@ func TestRefusalsAreToldOnPageAndInJSON(t *testing.T) {
 			body.RequestID != w.Header().Get("X-Request-Id") || strings.ContainsAny(body.Description, "{}") {
 			t.Errorf("%s: %d %s", reason, w.Code, w.Body)
 		}
-		if strings.Contains(told.text, "{account}") && !strings.Contains(body.Description, "bob.testnet") {
+		if strings.Contains(string(told.text), "{account}") && !strings.Contains(body.Description, "bob.testnet") {
 			t.Errorf("%s does not name the account: %s", reason, body.Description)
 		}
 		if (w.Header().Get("Retry-After") != "") != retry {

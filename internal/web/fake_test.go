@@ -15,6 +15,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 	"near-idp/web/templates"
 )
 
@@ -163,7 +164,7 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		Wallets: []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
 		Logins:  f, Protocol: f, Clients: f,
 		Ready:          func(context.Context) error { return nil },
-		Describe:       func(scope string) string { return "Learn " + scope },
+		Describe:       func(string) text.Message { return "Learn {scope}" },
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Log:            slog.New(slog.NewJSONHandler(&log, nil)),
 		Now:            func() time.Time { return testNow },

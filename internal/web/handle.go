@@ -126,7 +126,7 @@ func (s *server) dispatch(mux *http.ServeMux) http.Handler {
 			w.Header().Set("Allow", allow)
 			s.page(func(http.ResponseWriter, *http.Request) error {
 				return &problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed",
-					text: "This address takes only " + allow + "."}
+					detail: "This address takes only " + allow + "."}
 			}).ServeHTTP(w, r)
 			return
 		}
@@ -152,6 +152,10 @@ func (s *server) view(r *http.Request, title, script string) templates.Page {
 		StyleURL:  s.base + static.URL("style.css"),
 		IconURL:   s.base + static.URL("icons/provider.svg"),
 		RequestID: entryOf(r).id,
+		Text:      entryOf(r).reader,
+	}
+	if r.Method == http.MethodGet && r.URL.RawQuery == "" { // of others, the path alone is not the same page
+		p.LanguageURL, p.Here = s.base+"/language", r.URL.EscapedPath()
 	}
 	if script != "" {
 		p.ScriptURL = s.base + static.URL(script)
@@ -207,16 +211,21 @@ func (s *server) showFailure(w http.ResponseWriter, r *http.Request, f failure) 
 	if f.Status < http.StatusInternalServerError {
 		tone = templates.ToneWarning
 	}
-	message := templates.Message{Page: s.view(r, f.Heading, ""), Tone: tone, Heading: f.Heading, Text: f.Text, Detail: f.Code}
+	reader := entryOf(r).reader
+	message := templates.Message{Page: s.view(r, reader.T(f.Heading), ""), Tone: tone, Heading: reader.T(f.Heading),
+		Text: reader.T(f.Text, f.Args...), Detail: f.Code}
+	if f.Detail != "" {
+		message.Detail += ": " + f.Detail
+	}
 	if message.ActionURL = s.startAgain(r, f); message.ActionURL != "" {
-		message.ActionText = "Start again"
+		message.ActionText = reader.T("Start again")
 	}
 	return render(w, r, f.Status, templates.MessagePage(message))
 }
 
 // postFailure tells an application that wants its answers in a form.
 func (s *server) postFailure(w http.ResponseWriter, r *http.Request, f failure) error {
-	return s.formPost(w, r, "the application", f.Redirect, f.FormPost)
+	return s.formPost(w, r, "", f.Redirect, f.FormPost)
 }
 
 func jsonFailure(w http.ResponseWriter, r *http.Request, f failure) error {
@@ -226,7 +235,7 @@ func jsonFailure(w http.ResponseWriter, r *http.Request, f failure) error {
 // oauthFailure is RFC 6749 section 5.2; request_id is an extra member that clients ignore.
 func oauthFailure(w http.ResponseWriter, r *http.Request, f failure) error {
 	return writeJSON(w, f.Status, map[string]any{
-		"error": f.oauthCode(), "error_description": f.Text, "request_id": entryOf(r).id,
+		"error": f.oauthCode(), "error_description": f.description(nil), "request_id": entryOf(r).id,
 	})
 }
 
@@ -235,7 +244,7 @@ func parseQuery(text string) (url.Values, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, code: "invalid_request",
-			text: "The request's parameters are not URL-encoded.", err: err}
+			detail: "The request's parameters are not URL-encoded.", err: err}
 	}
 	return values, nil
 }

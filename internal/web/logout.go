@@ -74,21 +74,22 @@ func (s *server) endSessions(w http.ResponseWriter, r *http.Request, req *oauth.
 // offers the way to one that did not. A form's answer is a page and no redirect, because browsers
 // hold a form's whole redirect chain to form-action.
 func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.LogoutRequest, proven bool) error {
+	reader := entryOf(r).reader
 	switch {
 	case proven && req.RedirectTo != "" && r.Method != http.MethodPost:
 		redirect(w, req.RedirectTo)
 		return nil
 	case proven && req.RedirectTo != "":
 		return render(w, r, http.StatusOK, templates.ContinuePage(templates.Continue{
-			Page: s.view(r, "Signed out", ""), To: req.RedirectTo, ClientName: req.Client.DisplayName(),
+			Page: s.view(r, reader.T("Signed out"), ""), To: req.RedirectTo, ClientName: req.Client.DisplayName(),
 		}))
 	}
 	message := templates.Message{
-		Page: s.view(r, "Signed out", ""), Tone: templates.ToneSuccess, Heading: "You are signed out",
-		Text: "This browser is not signed in here any more. Applications that want to know of it are told.",
+		Page: s.view(r, reader.T("Signed out"), ""), Tone: templates.ToneSuccess, Heading: reader.T("You are signed out"),
+		Text: reader.T("This browser is not signed in here any more. Applications that want to know of it are told."),
 	}
 	if req.RedirectTo != "" {
-		message.ActionURL, message.ActionText = req.RedirectTo, "Return to "+req.Client.DisplayName()
+		message.ActionURL, message.ActionText = req.RedirectTo, reader.T("Return to {client}", "client", req.Client.DisplayName())
 	}
 	return render(w, r, http.StatusOK, templates.MessagePage(message))
 }
@@ -96,7 +97,7 @@ func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.Lo
 // logoutView asks the person. What the form sends is judged anew when it comes back.
 func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutRequest, session *idp.Session) templates.Logout {
 	view := templates.Logout{
-		Page: s.view(r, "Sign out", ""), Account: session.Identity.AccountID, Network: s.Network,
+		Page: s.view(r, entryOf(r).reader.T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
 		LogoutURL: s.base + "/logout", CancelURL: s.base + "/",
 	}
 	if req.RedirectTo != "" {

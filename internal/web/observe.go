@@ -14,6 +14,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 )
 
 // An entry is what a request's log line says beyond what HTTP itself shows.
@@ -23,6 +24,8 @@ type entry struct {
 	clientID string     // of a registered client, or as claimed where it has its syntax
 	reason   string     // the code of a failure
 	cause    error
+
+	reader *text.Printer // who reads the answer
 }
 
 // address is who sent the request, "" if that is not known.
@@ -49,7 +52,7 @@ func entryOf(r *http.Request) *entry {
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
-		e := &entry{id: s.requestID(r), client: s.clientAddress(r)}
+		e := &entry{id: s.requestID(r), client: s.clientAddress(r), reader: s.reader(r)}
 		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address()})
 		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}

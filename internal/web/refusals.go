@@ -3,17 +3,17 @@ package web
 import (
 	"net/http"
 	"regexp"
-	"strings"
 
 	"near-idp/internal/login"
+	"near-idp/internal/text"
 )
 
 // A sentence is how a reason to refuse a login is told. {account} and
 // {network} are filled in.
 type sentence struct {
 	status  int
-	heading string
-	text    string
+	heading text.Message
+	text    text.Message
 }
 
 // refusals tells every login.Reason: 400 for what cannot be read, 403 for a
@@ -73,16 +73,16 @@ var refusals = map[login.Reason]sentence{
 		"Your signature is fine, but {network} could not be asked about your key. Try again in a moment; you need not sign again."},
 }
 
-// refusal renders a reason. One that the table does not know, which a test
+// refusal renders a reason for the reader. One that the table does not know, which a test
 // rules out, is still a refusal.
-func (s *server) refusal(refusal *login.Refusal) failure {
+func (s *server) refusal(reader *text.Printer, refusal *login.Refusal) failure {
 	told, ok := refusals[refusal.Reason]
 	if !ok {
 		told = sentence{http.StatusForbidden, "Sign-in refused", "The sign-in was refused."}
 	}
 	f := failure{
 		Status: told.status, Code: string(refusal.Reason), Heading: told.heading,
-		Text: strings.NewReplacer("{account}", nameAccount(refusal.AccountID), "{network}", s.networkName()).Replace(told.text),
+		Text: told.text, Args: []string{"account", nameAccount(reader, refusal.AccountID), "network", s.networkName()},
 	}
 	f.Refused = refusal.Reason != login.RPCUnavailable
 	if !f.Refused {
@@ -95,11 +95,11 @@ func (s *server) refusal(refusal *login.Refusal) failure {
 var accountSyntax = regexp.MustCompile(`^[a-z0-9._-]{2,64}$`)
 
 // nameAccount keeps whatever else was sent as an account out of our sentences.
-func nameAccount(account string) string {
+func nameAccount(reader *text.Printer, account string) string {
 	if accountSyntax.MatchString(account) {
 		return account
 	}
-	return "That account"
+	return reader.T("That account")
 }
 
 func (s *server) networkName() string {
@@ -109,5 +109,5 @@ func (s *server) networkName() string {
 	case "testnet":
 		return "NEAR testnet"
 	}
-	return "the NEAR network " + s.Network
+	return "NEAR " + s.Network
 }

@@ -21,6 +21,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
+	"near-idp/internal/text"
 	"near-idp/web/static"
 	"near-idp/web/templates"
 )
@@ -91,7 +92,7 @@ type Options struct {
 	Clients  Clients
 	Accounts Accounts
 	// Describe says in plain words what a scope lets a client learn or do.
-	Describe func(scope string) string
+	Describe func(scope string) text.Message
 
 	// Ready reports whether the provider can serve, which is whether its database answers.
 	Ready func(ctx context.Context) error
@@ -181,6 +182,7 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
+	at("POST /language", s.page(s.own(s.chooseLanguage)))
 	at("GET /account", s.page(s.accountPage))
 	at("POST /account/disconnect", s.page(s.own(s.disconnect)))
 	at("POST /account/sign-out", s.page(s.own(s.signOut)))

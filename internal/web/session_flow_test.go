@@ -199,7 +199,7 @@ func TestSelectAccount(t *testing.T) {
 	}
 	b.signIn()
 	path := b.authorize("prompt", "select_account").Path
-	if page := b.send("GET", path, ""); !strings.Contains(page.body, "Continue as alice.testnet") {
+	if page := b.send("GET", path, ""); !strings.Contains(page.body, "Continue as <bdi>alice.testnet") {
 		t.Fatalf("the session's account is not offered: %s", page.body)
 	}
 	r := b.postForm(path+"/session", nil, "Sec-Fetch-Site", "same-origin")

@@ -24,7 +24,7 @@ func (s *server) clientForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range []string{"client_secret", "client_assertion", "code", "code_verifier", "refresh_token", "device_code", "grant_type", "token"} {
 		if query.Has(name) {
-			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: "Send " + name + " in the body, not in the URL."}
+			return &problem{status: http.StatusBadRequest, code: "invalid_request", detail: "Send " + name + " in the body, not in the URL."}
 		}
 	}
 	form, err := readForm(w, r, maxTokenBody)
@@ -158,7 +158,7 @@ func accessToken(w http.ResponseWriter, r *http.Request) (token string, bound bo
 		return "", false, bearerProblem(http.StatusBadRequest, "invalid_request", "Send the access token once.")
 	case len(given) == 0 || given[0] == "":
 		// RFC 6750 section 3.1: no error code for a request without a token.
-		return "", false, &problem{status: http.StatusUnauthorized, code: "invalid_token", text: "An access token is needed.",
+		return "", false, &problem{status: http.StatusUnauthorized, code: "invalid_token", detail: "An access token is needed.",
 			authenticate: "Bearer, " + oauth.DPoPChallenge("")}
 	case len(given[0]) > maxLoginBody:
 		return "", false, bearerProblem(http.StatusUnauthorized, "invalid_token", "The access token is not one of ours.")
@@ -167,7 +167,7 @@ func accessToken(w http.ResponseWriter, r *http.Request) (token string, bound bo
 }
 
 func bearerProblem(status int, code, text string) error {
-	return &problem{status: status, code: code, text: text,
+	return &problem{status: status, code: code, detail: text,
 		authenticate: `Bearer error="` + code + `", error_description="` + text + `"`}
 }
 
@@ -212,7 +212,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
-		return &problem{status: http.StatusServiceUnavailable, code: "not_ready", text: "The database does not answer.", err: err}
+		return &problem{status: http.StatusServiceUnavailable, code: "not_ready", detail: "The database does not answer.", err: err}
 	}
 	return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }

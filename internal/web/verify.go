@@ -116,14 +116,15 @@ func (s *server) verifyPasted(r *http.Request, l *idp.Login, pasted string) (*lo
 
 // showRefusal is the login page with the panel and the sentence of a refusal.
 func (s *server) showRefusal(w http.ResponseWriter, r *http.Request, l *idp.Login, refusal *login.Refusal, pasted string) error {
-	f := s.refusal(refusal)
+	reader := entryOf(r).reader
+	f := s.refusal(reader, refusal)
 	s.failed(r, f, refusal)
 	view, err := s.loginView(r, l)
 	if err != nil {
 		return err
 	}
 	view.Panel = templates.PanelFor(f.Code)
-	view.Error = f.Text
+	view.Error = reader.T(f.Text, f.Args...)
 	if accountSyntax.MatchString(refusal.AccountID) {
 		view.Account = refusal.AccountID
 	}

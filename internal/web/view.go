@@ -69,9 +69,10 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 	if err != nil {
 		return templates.Login{}, err
 	}
-	title := "Sign in"
+	reader := entryOf(r).reader
+	title := reader.T("Sign in")
 	if app.name != "" {
-		title = "Sign in to " + app.name
+		title = reader.T("Sign in to {client}", "client", app.name)
 	}
 	path := s.base + "/login/" + l.ID
 	return templates.Login{
@@ -88,7 +89,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 			ExpiresIn:   max(0, l.ExpiresAt.Sub(s.Now())),
 		},
 		ClientName: app.name,
-		ClientHost: app.host,
+		ClientHost: hostName(reader, app.host),
 		IssuerHost: l.Recipient,
 		LoginHint:  app.hint,
 		Wallets:    s.Wallets,

@@ -31,6 +31,6 @@ type AccountSession struct {
 }
 
 // moment writes a time for people, and for machines in the attribute.
-func moment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }

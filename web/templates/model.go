@@ -9,18 +9,25 @@ package templates
 
 //go:generate go tool -modfile=../../internal/tools/go.mod templ generate
 
-import "time"
+import (
+	"time"
+
+	"near-idp/internal/text"
+)
 
 // Page is what every page has.
 type Page struct {
-	Brand     string // the provider's name, shown above the card
-	Lang      string // BCP 47; empty means "en"
-	Title     string // of the window; Brand is appended
+	Brand     string        // the provider's name, shown above the card
+	Text      *text.Printer // the reader's language; nil: English
+	Title     string        // of the window; Brand is appended
 	StyleURL  string
 	ScriptURL string // empty: the page has no script
 	IconURL   string // of the window, such as static.URL("icons/provider.svg"); empty: none
 	Notice    string // a banner, such as what development mode simulates; empty: none
 	RequestID string // shown in the footer, for support; empty: none
+
+	LanguageURL string // POST, form fields "lang" and "to": the page in another language; empty: no choice
+	Here        string // the path of this page, for "to"
 }
 
 // Challenge is what the wallet signs (NEP-413) and what travels beside it.

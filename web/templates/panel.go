@@ -82,90 +82,90 @@ type action struct {
 
 // outcomes is what can follow the choice of a wallet, on the login page and on
 // the callback page alike.
-func outcomes(client, issuer, network, loginURL, renewURL string) []outcome {
-	again := action{Act: "again", Text: "Try again", URL: loginURL}
-	otherWallet := action{Act: "again", Text: "Use another wallet", URL: loginURL}
-	otherAccount := action{Act: "again", Text: "Use another account", URL: loginURL}
-	renew := action{Act: "renew", Text: "Start again", URL: renewURL, Post: true}
-	retry := action{Act: "retry", Text: "Try again"}
+func outcomes(p Page, client, issuer, network, loginURL, renewURL string) []outcome {
+	again := action{Act: "again", Text: p.T("Try again"), URL: loginURL}
+	otherWallet := action{Act: "again", Text: p.T("Use another wallet"), URL: loginURL}
+	otherAccount := action{Act: "again", Text: p.T("Use another account"), URL: loginURL}
+	renew := action{Act: "renew", Text: p.T("Start again"), URL: renewURL, Post: true}
+	retry := action{Act: "retry", Text: p.T("Try again")}
 	return []outcome{
-		{PanelVerifying, toneBusy, "Checking…", "Your signature is being checked against the NEAR network.", nil},
-		{PanelRejected, ToneInfo, "Not approved", "Nothing was shared with " + client + ".", []action{again}},
-		{PanelExpired, ToneWarning, "This request expired",
-			"Requests are short-lived to keep you safe. Nothing was shared.", []action{renew}},
-		{PanelAccountNotFound, ToneWarning, "That account does not exist yet",
-			"It is not on " + network + ". It may need its first deposit, or belong to another network.", []action{otherAccount}},
-		{PanelAccountUnsupported, ToneWarning, "This kind of account can’t sign in here",
-			"It has no keys that can sign a message.", []action{otherAccount}},
-		{PanelWrongNetwork, ToneWarning, "That account is on another network",
-			"This sign-in needs an account on " + network + ". Switch the network in your wallet, or use another account.", []action{otherAccount}},
-		{PanelNotFullAccess, ToneWarning, "This key can’t be used to sign in",
-			"The wallet signed with a key that does not have full access to the account.", []action{otherWallet}},
-		{PanelBadSignature, ToneError, "The wallet’s answer did not match this request",
-			"It may have answered an older request. Try once more.", []action{again}},
-		{PanelNotAllowed, ToneError, "This account may not sign in to " + client,
-			"Ask whoever runs it for access, or use another account.", []action{otherAccount}},
-		{PanelRPCDown, ToneWarning, "The NEAR network is not answering",
-			"Your signature is kept. Try again in a moment; you will not have to sign again.", []action{retry}},
-		{PanelUnreachable, ToneWarning, "No connection to " + issuer,
-			"Check your internet connection. Your signature is kept; you will not have to sign again.", []action{retry}},
-		{PanelSuccess, ToneSuccess, "Signed in", "Returning to " + client + "…",
-			[]action{{Act: "leave", Text: "Continue", URL: loginURL}}},
-		{PanelError, ToneError, "Something went wrong", "This sign-in could not be finished. Nothing was shared.",
-			[]action{{Act: "retry", Text: "Try again", Hidden: true}, renew}},
+		{PanelVerifying, toneBusy, p.T("Checking…"), p.T("Your signature is being checked against the NEAR network."), nil},
+		{PanelRejected, ToneInfo, p.T("Not approved"), p.T("Nothing was shared with {client}.", "client", client), []action{again}},
+		{PanelExpired, ToneWarning, p.T("This request expired"),
+			p.T("Requests are short-lived to keep you safe. Nothing was shared."), []action{renew}},
+		{PanelAccountNotFound, ToneWarning, p.T("That account does not exist yet"),
+			p.T("It is not on {network}. It may need its first deposit, or belong to another network.", "network", network), []action{otherAccount}},
+		{PanelAccountUnsupported, ToneWarning, p.T("This kind of account can’t sign in here"),
+			p.T("It has no keys that can sign a message."), []action{otherAccount}},
+		{PanelWrongNetwork, ToneWarning, p.T("That account is on another network"),
+			p.T("This sign-in needs an account on {network}. Switch the network in your wallet, or use another account.", "network", network), []action{otherAccount}},
+		{PanelNotFullAccess, ToneWarning, p.T("This key can’t be used to sign in"),
+			p.T("The wallet signed with a key that does not have full access to the account."), []action{otherWallet}},
+		{PanelBadSignature, ToneError, p.T("The wallet’s answer did not match this request"),
+			p.T("It may have answered an older request. Try once more."), []action{again}},
+		{PanelNotAllowed, ToneError, p.T("This account may not sign in to {client}", "client", client),
+			p.T("Ask whoever runs it for access, or use another account."), []action{otherAccount}},
+		{PanelRPCDown, ToneWarning, p.T("The NEAR network is not answering"),
+			p.T("Your signature is kept. Try again in a moment; you will not have to sign again."), []action{retry}},
+		{PanelUnreachable, ToneWarning, p.T("No connection to {host}", "host", issuer),
+			p.T("Check your internet connection. Your signature is kept; you will not have to sign again."), []action{retry}},
+		{PanelSuccess, ToneSuccess, p.T("Signed in"), p.T("Returning to {client}…", "client", client),
+			[]action{{Act: "leave", Text: p.T("Continue"), URL: loginURL}}},
+		{PanelError, ToneError, p.T("Something went wrong"), p.T("This sign-in could not be finished. Nothing was shared."),
+			[]action{{Act: "retry", Text: p.T("Try again"), Hidden: true}, renew}},
 	}
 }
 
 // walletOutcomes is what happens between the page and a wallet it opened.
 func walletOutcomes(l Login) []outcome {
-	other := action{Act: "again", Text: "Use another wallet", URL: l.LoginURL}
+	other := action{Act: "again", Text: l.T("Use another wallet"), URL: l.LoginURL}
 	return []outcome{
-		{PanelWaiting, toneBusy, "Continue in your wallet",
-			"Check that it shows " + l.IssuerHost + " and the code " + l.Challenge.ShortCode + ", then approve.",
-			[]action{{Act: "reopen", Text: "Open it again"}, other}},
-		{PanelPopupBlocked, ToneWarning, "Your browser blocked the wallet window",
-			"Open it with the button, or allow pop-ups for this page.",
-			[]action{{Act: "reopen", Text: "Open wallet"}, {Act: "redirect", Text: "Continue in this window", Hidden: true}, other}},
-		{PanelWalletError, ToneWarning, "The wallet could not sign",
-			"It reported a problem. Nothing was shared.", []action{{Act: "reopen", Text: "Try again"}, other}},
+		{PanelWaiting, toneBusy, l.T("Continue in your wallet"),
+			l.T("Check that it shows {host} and the code {code}, then approve.", "host", l.IssuerHost, "code", l.Challenge.ShortCode),
+			[]action{{Act: "reopen", Text: l.T("Open it again")}, other}},
+		{PanelPopupBlocked, ToneWarning, l.T("Your browser blocked the wallet window"),
+			l.T("Open it with the button, or allow pop-ups for this page."),
+			[]action{{Act: "reopen", Text: l.T("Open wallet")}, {Act: "redirect", Text: l.T("Continue in this window"), Hidden: true}, other}},
+		{PanelWalletError, ToneWarning, l.T("The wallet could not sign"),
+			l.T("It reported a problem. Nothing was shared."), []action{{Act: "reopen", Text: l.T("Try again")}, other}},
 	}
 }
 
 // loginOutcomes puts what the server already knows into the panel it shows first.
 func loginOutcomes(l Login) []outcome {
 	network := networkName(l.Challenge.Network)
-	all := append(walletOutcomes(l), outcomes(clientName(l.ClientName, l.Brand), l.IssuerHost,
+	all := append(walletOutcomes(l), outcomes(l.Page, clientName(l.ClientName, l.Brand), l.IssuerHost,
 		network, l.LoginURL, l.RenewURL)...)
 	for i := range all {
 		if all[i].ID != l.Panel {
 			continue
 		}
 		all[i].Text = or(l.Error, all[i].Text)
-		all[i].Heading = or(accountHeading(l.Panel, l.Account, network), all[i].Heading)
+		all[i].Heading = or(accountHeading(l, network), all[i].Heading)
 		if l.Pasted != "" && l.Panel == PanelRPCDown {
-			all[i].Actions = []action{{Act: "retry-paste", Text: "Try again", URL: l.PasteURL, Post: true, Output: l.Pasted}}
+			all[i].Actions = []action{{Act: "retry-paste", Text: l.T("Try again"), URL: l.PasteURL, Post: true, Output: l.Pasted}}
 		}
 	}
 	return all
 }
 
 // accountHeading names the account where the server knows it; "" elsewhere.
-func accountHeading(p Panel, account, network string) string {
+func accountHeading(l Login, network string) string {
 	switch {
-	case account == "":
+	case l.Account == "":
 		return ""
-	case p == PanelAccountNotFound:
-		return account + " does not exist on " + network + " yet"
-	case p == PanelWrongNetwork:
-		return account + " is on another network"
-	case p == PanelAccountUnsupported:
-		return account + " can’t sign in here"
+	case l.Panel == PanelAccountNotFound:
+		return l.T("{account} does not exist on {network} yet", "account", l.Account, "network", network)
+	case l.Panel == PanelWrongNetwork:
+		return l.T("{account} is on another network", "account", l.Account)
+	case l.Panel == PanelAccountUnsupported:
+		return l.T("{account} can’t sign in here", "account", l.Account)
 	}
 	return ""
 }
 
 func callbackOutcomes(c Callback) []outcome {
-	return outcomes(clientName(c.ClientName, c.Brand), c.IssuerHost, networkName(c.Network), c.LoginURL, c.RenewURL)
+	return outcomes(c.Page, clientName(c.ClientName, c.Brand), c.IssuerHost, networkName(c.Network), c.LoginURL, c.RenewURL)
 }
 
 // clientName is the provider's own name for a sign-in to the provider itself.

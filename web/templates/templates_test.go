@@ -15,7 +15,7 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2) style="x
 func login(text string) Login {
 	return Login{
 		Page: Page{
-			Brand: text, Lang: "en", Title: text, StyleURL: "/static/style.css", ScriptURL: "/static/login.js",
+			Brand: text, Title: text, StyleURL: "/static/style.css", ScriptURL: "/static/login.js",
 			IconURL: "/static/icons/provider.svg", Notice: text, RequestID: text,
 		},
 		Challenge: Challenge{

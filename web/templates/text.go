@@ -1,21 +1,55 @@
 package templates
 
 import (
-	"fmt"
+	"context"
+	"io"
 	"math"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"near-idp/internal/text"
+
 	"github.com/a-h/templ"
 )
 
-func lang(p Page) string {
-	if p.Lang == "" {
-		return "en"
+// T is a message in the reader's language (text.Printer.T).
+func (p Page) T(m text.Message, args ...string) string { return p.Text.T(m, args...) }
+
+// Rich is a message with components for the names in it, each kept from reordering the
+// sentence around it: p.Rich("Your wallet must name {host}.", Filled{"host": bold(host)}).
+func (p Page) Rich(m text.Message, filled Filled) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		for _, part := range p.Text.Parts(m) {
+			c, known := filled[part.Name]
+			if part.Name == "" || !known {
+				c = words(part.Words)
+			} else {
+				c = isolated(c)
+			}
+			if err := c.Render(ctx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Filled is what stands for the names in a message.
+type Filled map[string]templ.Component
+
+// passing is a page that nobody stays on long enough to want another language.
+func passing(p Page) Page {
+	p.LanguageURL = ""
+	return p
+}
+
+func direction(p Page) string {
+	if p.Text.Language().RightToLeft {
+		return "rtl"
 	}
-	return p.Lang
+	return "ltr"
 }
 
 func windowTitle(p Page) string {
@@ -50,16 +84,8 @@ func seconds(d time.Duration) string {
 	return strconv.Itoa(max(0, int(d/time.Second)))
 }
 
-func minutes(d time.Duration) string {
-	n := int(math.Round(d.Minutes()))
-	switch {
-	case n < 1:
-		return "less than a minute"
-	case n == 1:
-		return "1 minute"
-	}
-	return fmt.Sprintf("%d minutes", n)
-}
+// minutes rounds up: the time is shown while there is any.
+func minutes(d time.Duration) string { return strconv.Itoa(max(0, int(math.Ceil(d.Minutes())))) }
 
 // destination lets a redirect URI through, native applications' own schemes
 // included, and refuses what a browser would run in our origin: a registration

@@ -1,7 +1,7 @@
 // The callback page: a redirect wallet's answer is in the fragment, which never reaches a server by itself.
 
 import { lastWallet } from "./memory";
-import { main, show } from "./panels";
+import { main, sentence, show } from "./panels";
 import { depart, verify, type Handover } from "./verify";
 
 // Some wallets use the query. The fragment wins: it is the specified place.
@@ -22,7 +22,7 @@ async function go(to: string): Promise<void> {
   if (!(await awaited)) return depart(to);
   channel.postMessage({ to } satisfies Handover);
   close();
-  show("success", { text: "Continue in the window where you started." });
+  show("success", { text: sentence("elsewhere") });
 }
 
 const signature = answer.get("signature");

@@ -3,7 +3,7 @@
 import { failure, unbase64, type Challenge, type Proof } from "./codec";
 import { discover, injected, installed, type Announcement } from "./injected";
 import { lastWallet, rememberWallet } from "./memory";
-import { all, main, one, onAct, panel, show, showing } from "./panels";
+import { all, main, one, onAct, panel, sentence, show, showing } from "./panels";
 import { depart, verify, type Handover } from "./verify";
 import { intear, meteor, signMessage, signMessageURL } from "./web-wallets";
 
@@ -59,12 +59,12 @@ async function choose(b: HTMLElement, redirect = false): Promise<void> {
     const { code, message } = failure(e);
     if (attempt !== mine || code === "aborted") return;
     if (code === "popup_blocked") one("[data-act=redirect]").hidden = !speaksSignMessage(b);
-    show(code, { text: message && `The wallet said: ${message}` });
+    show(code, { text: message && sentence("walletSaid", { message }) });
   }
 }
 
 function waiting(b: HTMLElement): void {
-  show("waiting", { heading: `Continue in ${named(b)}` });
+  show("waiting", { heading: sentence("continueIn", { wallet: named(b) }) });
 }
 
 function announce(a: Announcement): void {
@@ -93,7 +93,7 @@ const started = performance.now();
  */
 function reveal(item: HTMLElement): void {
   const early = performance.now() - started < 600;
-  one("[data-tag]", item).textContent = "Detected";
+  one("[data-tag]", item).textContent = sentence("detected");
   item.hidden = false;
   if (early) list.prepend(item);
   else list.append(item);
@@ -103,7 +103,7 @@ function reveal(item: HTMLElement): void {
 function order(move: boolean): void {
   const last = list.querySelector<HTMLElement>(`li:not([hidden]) [data-wallet="${CSS.escape(lastWallet())}"]`);
   if (last) {
-    one("[data-tag]", last).textContent = "Last used";
+    one("[data-tag]", last).textContent = sentence("lastUsed");
     if (move) list.prepend(last.parentElement!);
   }
   one("[data-no-wallets]").hidden = !!list.querySelector("li:not([hidden])");
@@ -157,7 +157,7 @@ onAct("again", () => {
 onAct("reopen", () => chosen && void choose(chosen));
 onAct("redirect", () => chosen && void choose(chosen, true));
 onAct("copy", (b) => {
-  const copied = () => (one("[data-live]").textContent = b.textContent = "Copied");
+  const copied = () => (one("[data-live]").textContent = b.textContent = sentence("copied"));
   void navigator.clipboard?.writeText(one("[data-command]").textContent!).then(copied, () => {});
 });
 

@@ -16,6 +16,10 @@ export const panel = (name: string): HTMLElement => one(`[data-panel="${CSS.esca
 export const panelFor = (code: string): string =>
   document.querySelector<HTMLElement>(`[data-codes~="${CSS.escape(code)}"]`)?.dataset.panel ?? "error";
 
+/** A sentence of the page, in the reader's language, with its names filled in. */
+export const sentence = (name: string, filled: Record<string, string> = {}): string =>
+  main.dataset[name]!.replace(/\{(\w+)\}/g, (_, key: string) => filled[key] ?? "");
+
 export interface Words {
   heading?: string | undefined;
   text?: string | undefined;
