@@ -30,6 +30,19 @@ CREATE INDEX handoffs_expires ON handoffs (expires_at);
 -- The login, in another browser, that this one is to prove; NULL for one that proves itself.
 ALTER TABLE logins ADD COLUMN handoff text;
 
+-- A challenge that waits for a wallet at its maker's relay.
+CREATE TABLE relay_requests (
+    login_id   text PRIMARY KEY,
+    wallet     text NOT NULL,                    -- the wallet's id in the configuration
+    request_id text NOT NULL,                    -- the relay's
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    polled_at  timestamptz,                      -- when the relay was last asked, by whichever replica
+    ended      text NOT NULL DEFAULT ''          -- 'rejected' or 'malformed': it is not asked again
+);
+CREATE INDEX relay_requests_expires ON relay_requests (expires_at);
+
 -- +goose Down
+DROP TABLE relay_requests;
 ALTER TABLE logins DROP COLUMN handoff;
 DROP TABLE handoffs;

@@ -69,6 +69,9 @@ func unsupportedKeyType(text string) bool {
 		strings.HasPrefix(text, "ml-dsa-65-hash:")
 }
 
+// Base58 encodes bytes as NEAR does.
+func Base58(b []byte) string { return base58.Encode(b) }
+
 // decodeBase58 fills into from text, which must be the one canonical encoding
 // of exactly len(into) bytes and at most most characters.
 func decodeBase58(into []byte, text string, most int) error {

@@ -36,6 +36,8 @@ var sweeps = []string{
 		SELECT id FROM device_requests WHERE expires_at < now() - interval '15 minutes' LIMIT $1)`,
 	`DELETE FROM handoffs WHERE login_id IN (
 		SELECT login_id FROM handoffs WHERE expires_at < now() - interval '15 minutes' LIMIT $1)`,
+	`DELETE FROM relay_requests WHERE login_id IN (
+		SELECT login_id FROM relay_requests WHERE expires_at < now() - interval '15 minutes' LIMIT $1)`,
 	`DELETE FROM device_guesses WHERE network IN (
 		SELECT network FROM device_guesses WHERE expires_at < now() LIMIT $1)`,
 }
