@@ -222,6 +222,7 @@ func (s *server) routes() *http.ServeMux {
 	at("GET "+static.Prefix+"{file}", files)
 	at("GET "+static.Prefix+"icons/{file}", files)
 	at("GET /icons/{file}", serveIcons(s.Icons))
+	at("GET "+static.ButtonPrefix+"{file}", s.button())
 
 	at("GET /healthz", http.HandlerFunc(s.alive))
 	at("GET /readyz", s.api(s.ready))

@@ -150,12 +150,24 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	a, ok := byURL[r.URL.Path]
 	if !ok {
-		h.Set("Cache-Control", "no-store")
-		http.Error(w, "not found", http.StatusNotFound)
+		notFound(w)
 		return
 	}
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cache-Control", forever)
+	send(w, r, a)
+}
+
+const forever = "public, max-age=31536000, immutable"
+
+func notFound(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "not found", http.StatusNotFound)
+}
+
+// send answers with a file, compressed for those who accept that.
+func send(w http.ResponseWriter, r *http.Request, a *asset) {
+	h := w.Header()
 	h.Set("Content-Type", a.contentType)
 	body := a.body
 	if a.gzipped != nil {

@@ -1,0 +1,9 @@
+// esbuild turns these files into their text.
+declare module "*.svg" {
+  const text: string;
+  export default text;
+}
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
