@@ -15,6 +15,7 @@ import (
 
 	"near-idp/internal/admin"
 	"near-idp/internal/idp"
+	"near-idp/internal/logos"
 	"near-idp/internal/presets"
 )
 
@@ -210,6 +211,10 @@ func (c clientOutput) table(w io.Writer) {
 	row("discovery", c.DiscoveryURL)
 	row("name", shown(c.Name))
 	row("url", shown(c.ClientURI))
+	row("logo", logoLine(c.Client))
+	row("privacy policy", shown(c.PolicyURI))
+	row("terms of service", shown(c.TosURI))
+	row("brand color", shown(c.BrandColor))
 	row("preset", shown(c.Preset))
 	row("type", kind(&c.Client))
 	for _, uri := range c.RedirectURIs {
@@ -238,6 +243,25 @@ func (c clientOutput) table(w io.Writer) {
 		l.Code, l.AccessToken, l.IDToken, l.RefreshIdle, l.RefreshAbsolute))
 	row("managed by", strings.TrimSpace(c.ManagedBy+" "+shown(c.Source)))
 	row("last used", lastUsed(c.LastUsedAt))
+}
+
+// logoLine says where the logo comes from and what became of it.
+func logoLine(c idp.Client) string {
+	source := shown(c.LogoURI)
+	switch {
+	case source == "":
+		return ""
+	case logos.IsData(source):
+		source = "in the registration"
+	}
+	switch l := c.Logo; {
+	case l.Error != "":
+		return source + ", refused: " + shown(l.Error)
+	case l.Hash == "":
+		return source + ", not fetched yet"
+	default:
+		return source + ", fetched " + l.FetchedAt.UTC().Format("2006-01-02T15:04Z")
+	}
 }
 
 // lastUsed is to the minute: no request waits for the note of it.

@@ -19,6 +19,7 @@ type metadataFlags struct {
 	options      *options
 	name         *string
 	url          *string
+	brand        *brandFlags
 	redirectURIs list
 	postLogout   list
 	backchannel  *string
@@ -35,7 +36,7 @@ type metadataFlags struct {
 }
 
 func (o *options) metadataFlags() *metadataFlags {
-	m := &metadataFlags{options: o, keys: o.keyFlags()}
+	m := &metadataFlags{options: o, keys: o.keyFlags(), brand: o.brandFlags()}
 	m.name = o.String("name", "", "`NAME` of what people are asked to sign in to")
 	m.url = o.String("url", "", "`URL` where the application lives")
 	o.Var(&m.redirectURIs, "redirect-uri", "`URL` that people are sent back to, exactly this one; https, or http on a loopback host; repeat for several")
@@ -102,6 +103,7 @@ func (m *metadataFlags) apply(c *idp.Client) {
 			c.DeviceMatchNumber = *m.matchNumber
 		}
 	})
+	m.brand.apply(c)
 	m.applyDevice(c)
 	m.keys.apply(c)
 }
@@ -216,6 +218,7 @@ changed there.
 
 Examples:
   idp client update grafana --name "Grafana (EU)"
+  idp client update grafana --logo-uri https://grafana.example.com/logo.png --brand-color "#f05a28"
   idp client update app --redirect-uri https://app.example.com/cb --redirect-uri https://beta.example.com/cb
   idp client update legacy --danger-no-require-pkce
   idp client update legacy --danger-no-require-pkce=false`)
@@ -226,7 +229,7 @@ Examples:
 		return err
 	}
 	flags := []string{"name", "url", "redirect-uri", "post-logout-redirect-uri", "backchannel-logout-uri", "grant-type", "scope", "alg", "first-party", "claim-policy", "access-policy", "danger-no-require-pkce", "device", "match-number"}
-	if !slices.ContainsFunc(append(flags, keyFlagNames()...), o.given) {
+	if !slices.ContainsFunc(slices.Concat(flags, keyFlagNames(), brandFlagNames), o.given) {
 		return usage(o.Name(), "say what to change")
 	}
 	r, err := t.open(ctx)

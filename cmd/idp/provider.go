@@ -19,6 +19,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
 	"near-idp/internal/login"
+	"near-idp/internal/logos"
 	"near-idp/internal/logout"
 	"near-idp/internal/near"
 	"near-idp/internal/oauth"
@@ -35,6 +36,7 @@ var (
 	_ keyring.Store      = (*postgres.Store)(nil)
 	_ clients.Store      = (*postgres.Store)(nil)
 	_ clients.UseStore   = (*postgres.Store)(nil)
+	_ logos.Store        = (*postgres.Store)(nil)
 	_ logout.Store       = (*postgres.Store)(nil)
 	_ audit.Journal      = (*postgres.Store)(nil)
 	_ web.Protocol       = (*oauth.Provider)(nil)
@@ -52,6 +54,7 @@ type provider struct {
 	// policies are those in force; set replaces them.
 	policies *policies
 	courier  *logout.Courier
+	logos    *logos.Collector
 	refusals *audit.Recorder
 	audit    config.Audit
 	log      *slog.Logger
@@ -116,6 +119,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, listed...), Icons: icons,
+		Logo:   (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		Accounts:       &account.Service{Store: store},
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
@@ -126,11 +130,12 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	courier := logout.New(logout.Options{
 		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
 	})
+	collector := logos.New(logos.Options{Store: store, HTTP: logoClient(cfg), Log: opts.Log})
 	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins, refusals.Record)
 	if err != nil {
 		return nil, err
 	}
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, refusals: refusals, audit: cfg.Audit, log: opts.Log,
+	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side}, nil
 }
 
@@ -199,6 +204,7 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	group.Go(func() { p.store.Watch(ctx, p.log, func(table string) { p.reload(ctx, table) }) })
 	group.Go(func() { p.courier.Run(ctx) })
+	group.Go(func() { p.logos.Run(ctx) })
 	group.Go(func() { p.uses.Run(ctx, usesEvery) })
 	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
 	group.Go(func() {
@@ -222,7 +228,10 @@ func (p *provider) reload(ctx context.Context, table string) {
 	if table == "" || table == "logout_outbox" {
 		p.courier.Wake()
 	}
-	if table == "" || table == "clients" || table == "client_secrets" {
+	if table == "" || table == "clients" {
+		p.logos.Wake()
+	}
+	if table == "" || table == "clients" || table == "client_secrets" || table == "client_logos" {
 		if err := p.clients.Reload(ctx); err != nil && ctx.Err() == nil {
 			p.log.Warn("reload clients", "err", err)
 		}

@@ -15,7 +15,7 @@ import (
 // A client is written with the names that are registered with IANA for client metadata
 // (RFC 7591 section 4.1); what is ours alone is in the object "idp".
 var registered = []string{
-	"client_id", "client_name", "client_uri", "client_secret", "redirect_uris", "post_logout_redirect_uris",
+	"client_id", "client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "client_secret", "redirect_uris", "post_logout_redirect_uris",
 	"backchannel_logout_uri", "backchannel_logout_session_required",
 	"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "jwks", "jwks_uri",
 	"require_pushed_authorization_requests", "grant_types", "response_types", "scope",
@@ -23,7 +23,7 @@ var registered = []string{
 }
 
 // readOnly are members of "idp" that answers have and requests may repeat, without effect.
-var readOnly = []string{"managed_by", "created_at", "updated_at", "source", "last_used_at"}
+var readOnly = []string{"managed_by", "created_at", "updated_at", "source", "last_used_at", "logo"}
 
 const extension = "idp"
 
@@ -42,7 +42,11 @@ func ParseDocument(body []byte) (c idp.Client, secret idp.Secret, err error) {
 		}
 	}
 	if len(doc.IDP) > 0 {
-		err = json.Unmarshal(doc.IDP, &c)
+		own := struct {
+			*idp.Client
+			Logo *idp.ClientLogo `json:"logo"`
+		}{&c, &c.Logo}
+		err = json.Unmarshal(doc.IDP, &own)
 	}
 	return c, idp.Secret(doc.Secret), err
 }
@@ -63,6 +67,11 @@ func documentWith(c idp.Client, secret idp.Secret) (json.RawMessage, error) {
 	}
 	if secret != "" {
 		doc["client_secret"], _ = json.Marshal(string(secret)) // a string always is JSON
+	}
+	if c.Logo != (idp.ClientLogo{}) {
+		if own["logo"], err = json.Marshal(c.Logo); err != nil {
+			return nil, err
+		}
 	}
 	if doc[extension], err = json.Marshal(own); err != nil {
 		return nil, err

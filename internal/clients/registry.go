@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/logos"
 )
 
 // missInterval is the least time between reloads that unknown ids cause.
@@ -49,6 +50,7 @@ type Registry struct {
 type view struct {
 	byID    map[string]*idp.Client
 	origins []string
+	logos   map[string]bool // by hash
 }
 
 // New returns an empty registry over source; Reload or the first look-up fills it.
@@ -115,6 +117,9 @@ func (r *Registry) AllowsOrigin(origin string) bool {
 	return false
 }
 
+// ShowsLogo reports whether an enabled client is shown with the logo of this hash.
+func (r *Registry) ShowsLogo(hash string) bool { return r.current.Load().logos[hash] }
+
 // Reload reads all clients again. After an error the registry keeps what it had.
 func (r *Registry) Reload(ctx context.Context) error {
 	r.reloading.Lock()
@@ -151,7 +156,7 @@ func (r *Registry) reload(ctx context.Context) error {
 // view leaves out clients that are not valid: rows written by another version,
 // or by hand. Serving them would skip the very rules that protect their users.
 func (r *Registry) view(stored []idp.Client) *view {
-	v := &view{byID: make(map[string]*idp.Client, len(stored))}
+	v := &view{byID: make(map[string]*idp.Client, len(stored)), logos: map[string]bool{}}
 	seen := map[string]bool{}
 	for i := range r.BuiltIn {
 		v.byID[r.BuiltIn[i].ID] = &r.BuiltIn[i]
@@ -163,9 +168,15 @@ func (r *Registry) view(stored []idp.Client) *view {
 			r.log.Error("client ignored: its registration is not valid", "client_id", row.ID, "err", err)
 			continue
 		}
+		if logos.IsData(c.LogoURI) {
+			c.LogoURI = "data:" // some 40 KB that no request needs
+		}
 		v.byID[c.ID] = &c
 		if c.Disabled {
 			continue
+		}
+		if c.Logo.Hash != "" {
+			v.logos[c.Logo.Hash] = true
 		}
 		for _, uri := range c.RedirectURIs {
 			if origin := Origin(uri); origin != "" && !seen[origin] {

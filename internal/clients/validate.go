@@ -7,13 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"near-idp/internal/idp"
 )
-
-const maxName = 100 // characters
 
 var (
 	knownGrants = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken, idp.GrantDeviceCode, idp.GrantClientCredentials}
@@ -65,11 +61,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 	}
 
 	refuse("client_id", c.ID, checkID(c.ID))
-	c.Name = strings.TrimSpace(c.Name)
-	refuse("client_name", c.Name, checkName(c.Name))
-	if c.ClientURI != "" {
-		refuse("client_uri", shorten(c.ClientURI), checkRedirectURI(c.ClientURI, false)) // pages link to it
-	}
+	checkBrand(&c, refuse)
 	if c.Preset != "" && !presetSyntax.MatchString(c.Preset) {
 		refuse("preset", shorten(c.Preset), errors.New("is no name of a preset: use 1 to 32 of a-z 0-9 -"))
 	}
@@ -116,6 +108,7 @@ func (d Defaults) Validate(c idp.Client) (idp.Client, error) {
 // client, which lives on, it names no algorithm that there is no key for.
 func (d Defaults) validateNew(c idp.Client) (idp.Client, error) {
 	full, err := d.Validate(c)
+	err = invalid(errors.Join(err, checkStoredBrand(full)))
 	if alg := c.IDTokenSignedResponseAlg; alg != "" && d.Algs != nil && slices.Contains(knownAlgs, alg) && !slices.Contains(d.Algs, alg) {
 		err = invalid(errors.Join(err, fmt.Errorf("id_token_signed_response_alg %q is not one of signing.algs (%s)", alg, strings.Join(d.Algs, ", "))))
 	}
@@ -206,23 +199,6 @@ func checkID(id string) error {
 		return errors.New("has the form of an implicit NEAR account, so its tokens could be taken for that account's: choose a name such as grafana")
 	case subAccount.MatchString(id) || network.MatchString(id):
 		return fmt.Errorf("has the form of a NEAR account, so its tokens could be taken for that account's: write %q", strings.ReplaceAll(id, ".", "-"))
-	}
-	return nil
-}
-
-// checkName refuses what could make a name read as something else on the pages
-// that show it: control characters, line breaks, and bidirectional overrides.
-func checkName(name string) error {
-	switch {
-	case !utf8.ValidString(name):
-		return errors.New("is not UTF-8")
-	case utf8.RuneCountInString(name) > maxName:
-		return fmt.Errorf("has more than %d characters: shorten it", maxName)
-	}
-	for _, r := range name {
-		if !unicode.IsPrint(r) {
-			return fmt.Errorf("has the invisible character %U: remove it", r)
-		}
 	}
 	return nil
 }

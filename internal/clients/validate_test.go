@@ -68,7 +68,7 @@ func TestValidationErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`client_id "" is empty`:                                          func(c *idp.Client) { c.ID = "" },
 		`client_name "a\u202eb" has the invisible`:                       func(c *idp.Client) { c.Name = "a\u202eb" },
 		`client_name "a\nb" has the invisible`:                           func(c *idp.Client) { c.Name = "a\nb" },
-		`more than 100 characters`:                                       func(c *idp.Client) { c.Name = strings.Repeat("é", 101) },
+		`at most 100 are allowed, shorten it`:                            func(c *idp.Client) { c.Name = strings.Repeat("é", 101) },
 		`client_name "\xff" is not UTF-8`:                                func(c *idp.Client) { c.Name = "\xff" },
 		`token_endpoint_auth_method "tls"`:                               func(c *idp.Client) { c.TokenEndpointAuthMethod = "tls" },
 		`client_secret_basic, client_secret_post, private_key_jwt, none`: func(c *idp.Client) { c.TokenEndpointAuthMethod = "None" },

@@ -55,7 +55,7 @@ func (c *Config) check(p *problems) {
 	}
 	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")
 	oneOf(p, "telemetry.log.format", c.Telemetry.Log.Format, "json", "text")
-	checkName(p, "branding.name", c.Branding.Name, 60)
+	c.checkBranding(p)
 }
 
 func (c *Config) checkListen(p *problems) {

@@ -112,6 +112,12 @@ func TestBadValues(t *testing.T) {
 		"telemetry: {log: {format: jsn}}":                                                               `did you mean "json"?`,
 		"branding: {name: '" + strings.Repeat("n", 61) + "'}":                                           "more than 60 characters",
 		"branding: {name: \"A\u202eB\"}":                                                                "invisible character",
+		"branding: {color: red}":                                                                        "branding.color: \"red\" is no colour",
+		"branding: {privacy_url: 'mailto:a@b.example'}":                                                 "branding.privacy_url: ",
+		"branding: {terms_url: 'javascript:alert(1)'}":                                                  "branding.terms_url: ",
+		"branding: {support_url: 'http://a.example'}":                                                   "is not https",
+		"branding: {support_url: 'https://u:p@a.example/'}":                                             "user name or password",
+		"branding: {logo: ./missing.svg}":                                                               "branding.logo: cannot read the picture",
 		"branding: {name: ' A'}":                                                                        "begins or ends with a space",
 
 		"clients: [{client_name: A}]": "clients[0].client_id: required",

@@ -260,9 +260,3 @@ type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn or error; default info
 	Format string `yaml:"format"` // json or text; default json
 }
-
-// Branding is what people see of the operator.
-type Branding struct {
-	// Name appears on pages, at most 60 characters. Default: the issuer's host.
-	Name string `yaml:"name"`
-}

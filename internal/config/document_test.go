@@ -23,7 +23,8 @@ func everything() idp.Client {
 	sum := sha256.Sum256([]byte("secret"))
 	day := time.Date(2026, 11, 22, 12, 30, 0, 123456000, time.FixedZone("", 3600))
 	return idp.Client{
-		ID: "app", Name: "Šifra 🔑 \"${HOME}\" $$ # : - ~", ClientURI: "https://app.example.com", Preset: "grafana",
+		ID: "app", Name: "Šifra 🔑 \"${HOME}\" $$ # : - ~", ClientURI: "https://app.example.com",
+		LogoURI: "data:image/png;base64,+/AA==", PolicyURI: "https://app.example.com/privacy#a", TosURI: "https://app.example.com/terms", BrandColor: "#012345", Preset: "grafana",
 		RedirectURIs: []string{"https://app.example.com/cb?a=b&c=%20", "http://localhost/cb"}, PostLogoutRedirectURIs: []string{"https://app.example.com/"},
 		BackchannelLogoutURI: "https://app.example.com/bcl", BackchannelLogoutSessionRequired: true,
 		TokenEndpointAuthMethod: idp.AuthSecretPost, TokenEndpointAuthSigningAlg: idp.ES256, JWKS: keySet, JWKSURI: "https://app.example.com/jwks",
@@ -32,7 +33,7 @@ func everything() idp.Client {
 		Profile: "fapi2", FirstParty: true, ClaimPolicy: "null", AccessPolicy: "0123", Disabled: true,
 		Lifetimes: idp.Lifetimes{Code: idp.Duration(time.Second), AccessToken: idp.Duration(90 * time.Second), IDToken: idp.Duration(time.Hour),
 			RefreshIdle: idp.Duration(36 * time.Hour), RefreshAbsolute: idp.Duration(30 * 24 * time.Hour), RefreshGrace: idp.Duration(time.Second)},
-		ManagedBy: "api", Source: "/etc/x", CreatedAt: day, UpdatedAt: day, LastUsedAt: day,
+		ManagedBy: "api", Source: "/etc/x", CreatedAt: day, UpdatedAt: day, LastUsedAt: day, Logo: idp.ClientLogo{Hash: "ab"},
 		Secrets: []idp.ClientSecret{{ID: "S1", Prefix: "ncs_abcd", Hash: sum[:], CreatedAt: day, ExpiresAt: day.Add(time.Hour)}, {ID: "S2", Hash: sum[:], CreatedAt: day}},
 	}
 }
@@ -71,7 +72,7 @@ func TestDocumentsComeBackByteForByte(t *testing.T) {
 				t.Fatalf("%v\n%s", err, &first)
 			}
 			want := everything()
-			want.ManagedBy, want.Source, want.Secrets, want.CreatedAt, want.UpdatedAt, want.LastUsedAt = "", "", nil, time.Time{}, time.Time{}, time.Time{}
+			want.ManagedBy, want.Source, want.Logo, want.Secrets, want.CreatedAt, want.UpdatedAt, want.LastUsedAt = "", "", idp.ClientLogo{}, nil, time.Time{}, time.Time{}, time.Time{}
 			if !reflect.DeepEqual(got[0].Client.Client, want) {
 				t.Errorf("got\n%+v\nwant\n%+v\n%s", got[0].Client.Client, want, &first)
 			}

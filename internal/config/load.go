@@ -89,6 +89,7 @@ func parse(name string, data []byte, env func(string) (string, bool), files *Fil
 		}
 	}
 	d.readIcons(c)
+	d.readLogo(&c.Branding)
 	for i := range c.Clients {
 		c.Clients[i].Source = absolute(name)
 	}

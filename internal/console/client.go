@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/logos"
 	"near-idp/internal/presets"
 )
 
@@ -229,6 +230,10 @@ func facts(c idp.Client) []fact {
 	}
 	add("Client id", true, c.ID)
 	add("Address", true, c.ClientURI)
+	add("Logo", !logos.IsData(c.LogoURI), logoLines(c)...)
+	add("Privacy policy", true, c.PolicyURI)
+	add("Terms of service", true, c.TosURI)
+	add("Brand colour", true, c.BrandColor)
 	add("Redirect URIs", true, c.RedirectURIs...)
 	add("After sign-out", true, c.PostLogoutRedirectURIs...)
 	add("Told of sign-outs", true, c.BackchannelLogoutURI)
@@ -244,6 +249,27 @@ func facts(c idp.Client) []fact {
 		when(c.RequirePushedAuthorizationRequests, "Requests must be pushed"), when(c.DPoPBoundAccessTokens, "Access tokens are bound to a key (DPoP)"),
 		when(c.IsFAPI2(), "Held to the FAPI 2.0 Security Profile"), when(c.DeviceMatchNumber, "Devices show a number to match"))
 	return list
+}
+
+// logoLines are where the logo comes from and what became of it.
+func logoLines(c idp.Client) []string {
+	source := c.LogoURI
+	switch {
+	case source == "":
+		return nil
+	case logos.IsData(source):
+		source = "In the registration"
+	}
+	switch l := c.Logo; {
+	case l.Error != "" && l.Hash != "":
+		return []string{source, "The latest was refused, the copy of " + l.FetchedAt.UTC().Format("2006-01-02 15:04 UTC") + " stays: " + l.Error}
+	case l.Error != "":
+		return []string{source, "Refused: " + l.Error}
+	case l.Hash == "":
+		return []string{source, "Not fetched yet"}
+	default:
+		return []string{source, "Fetched " + l.FetchedAt.UTC().Format("2006-01-02 15:04 UTC")}
+	}
 }
 
 func authMethod(c idp.Client) string {

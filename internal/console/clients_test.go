@@ -41,7 +41,8 @@ func (b *browser) values(id string) url.Values {
 		b.Fatal(err)
 	}
 	v := url.Values{
-		"etag": {page.hidden("etag")}, "client_name": {c.Name}, "client_uri": {c.ClientURI}, "redirect_uris": {strings.Join(c.RedirectURIs, "\r\n")},
+		"etag": {page.hidden("etag")}, "client_name": {c.Name}, "client_uri": {c.ClientURI}, "logo_uri": {c.LogoURI}, "policy_uri": {c.PolicyURI}, "tos_uri": {c.TosURI}, "brand_color": {c.BrandColor},
+		"redirect_uris":             {strings.Join(c.RedirectURIs, "\r\n")},
 		"post_logout_redirect_uris": {strings.Join(c.PostLogoutRedirectURIs, "\r\n")}, "backchannel_logout_uri": {c.BackchannelLogoutURI},
 		"scope": {c.Scope}, "grant_types": c.GrantTypes, "token_endpoint_auth_method": {c.TokenEndpointAuthMethod}, "jwks_uri": {c.JWKSURI},
 		"id_token_signed_response_alg": {c.IDTokenSignedResponseAlg}, "claim_policy": {c.ClaimPolicy}, "access_policy": {c.AccessPolicy}, "profile": {c.Profile},

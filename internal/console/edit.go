@@ -20,10 +20,10 @@ type editing struct {
 
 // The fields of the page, as the API names them. Those of our own are in its object "idp".
 var (
-	textFields  = []string{"client_name", "client_uri", "backchannel_logout_uri", "token_endpoint_auth_method", "jwks_uri", "id_token_signed_response_alg"}
+	textFields  = []string{"client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "backchannel_logout_uri", "token_endpoint_auth_method", "jwks_uri", "id_token_signed_response_alg"}
 	listFields  = []string{"redirect_uris", "post_logout_redirect_uris", "grant_types"}
 	flagFields  = []string{"require_pushed_authorization_requests", "dpop_bound_access_tokens"}
-	ownTexts    = []string{"profile", "claim_policy", "access_policy"}
+	ownTexts    = []string{"brand_color", "profile", "claim_policy", "access_policy"}
 	ownFlags    = []string{"first_party", "require_pkce", "device_match_number"}
 	lifeFields  = []string{"access_token", "id_token", "refresh_idle", "refresh_absolute"}
 	editable    = slices.Concat(textFields, listFields, flagFields, ownTexts, ownFlags, lifeFields, []string{"scope", "lifetimes"})
@@ -88,6 +88,7 @@ func valuesOf(c idp.Client) url.Values {
 	}
 	return url.Values{
 		"client_name": {c.Name}, "client_uri": {c.ClientURI}, "backchannel_logout_uri": {c.BackchannelLogoutURI},
+		"logo_uri": {c.LogoURI}, "policy_uri": {c.PolicyURI}, "tos_uri": {c.TosURI}, "brand_color": {c.BrandColor},
 		"token_endpoint_auth_method": {c.TokenEndpointAuthMethod}, "jwks_uri": {c.JWKSURI}, "id_token_signed_response_alg": {c.IDTokenSignedResponseAlg},
 		"redirect_uris": {strings.Join(c.RedirectURIs, "\n")}, "post_logout_redirect_uris": {strings.Join(c.PostLogoutRedirectURIs, "\n")},
 		"grant_types": c.GrantTypes, "scope": {c.Scope},

@@ -56,7 +56,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			b.get(path).want(http.StatusOK).clean(path)
 		}
 		fields := []string{
-			"client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "token_endpoint_auth_method", "jwks_uri",
+			"client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "brand_color", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "token_endpoint_auth_method", "jwks_uri",
 			"id_token_signed_response_alg", "scope", "grant_types", "claim_policy", "access_policy", "profile", "access_token", "refresh_idle", "etag",
 		}
 		for _, field := range fields {

@@ -44,13 +44,20 @@ const (
 
 // A Client is a registered relying party. Fields carry the names of RFC 7591
 // and OpenID Connect Dynamic Client Registration; those of our own are first_party,
-// require_pkce, device_match_number, preset, profile, lifetimes, claim_policy and access_policy. The zero value of each field means its documented default, which
+// require_pkce, device_match_number, preset, brand_color, profile, lifetimes, claim_policy and access_policy. The zero value of each field means its documented default, which
 // the registry fills in, so that a Client read from it is complete.
 type Client struct {
 	ID   string `json:"client_id" yaml:"client_id"`
 	Name string `json:"client_name,omitempty" yaml:"client_name,omitempty"`
 	// ClientURI is where the application lives, such as https://grafana.example.com.
 	ClientURI string `json:"client_uri,omitempty" yaml:"client_uri,omitempty"`
+	// LogoURI is the address of its logo, or a data: URI that holds it. People are shown a copy, which is Logo.
+	LogoURI string `json:"logo_uri,omitempty" yaml:"logo_uri,omitempty"`
+	// PolicyURI and TosURI are where people read how it treats what it learns, and on what terms they use it.
+	PolicyURI string `json:"policy_uri,omitempty" yaml:"policy_uri,omitempty"`
+	TosURI    string `json:"tos_uri,omitempty" yaml:"tos_uri,omitempty"`
+	// BrandColor, "#rrggbb", is an accent on the pages that show the client.
+	BrandColor string `json:"brand_color,omitempty" yaml:"brand_color,omitempty"`
 	// Preset names the relying party whose registration this is, such as "grafana"; empty: none.
 	Preset string `json:"preset,omitempty" yaml:"preset,omitempty"`
 	// RedirectURIs are compared exactly, but for the port of loopback URIs (RFC 8252 section 7.3).
@@ -103,6 +110,7 @@ type Client struct {
 	CreatedAt  time.Time      `json:"created_at,omitzero" yaml:"-"`
 	UpdatedAt  time.Time      `json:"updated_at,omitzero" yaml:"-"`
 	LastUsedAt time.Time      `json:"last_used_at,omitzero" yaml:"-"` // a minute or so behind; zero: never
+	Logo       ClientLogo     `json:"-" yaml:"-"`                     // our copy of its logo
 	Secrets    []ClientSecret `json:"-" yaml:"-"`                     // those that had not expired when the client was read
 }
 

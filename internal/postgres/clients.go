@@ -18,8 +18,11 @@ const clientColumns = `
 	                                            'created_at', s.created_at, 'expires_at', s.expires_at, 'last_used_at', su.used_at)
 	                         ORDER BY s.created_at DESC, s.id)
 	        FROM client_secrets s LEFT JOIN client_secret_uses su ON su.secret_id = s.id
-	        WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now()))
-	FROM clients c LEFT JOIN client_uses u ON u.client_id = c.id`
+	        WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now())),
+	       l.hash, l.fetched_at, l.error, l.due_at
+	FROM clients c
+	LEFT JOIN client_uses u ON u.client_id = c.id
+	LEFT JOIN client_logos l ON l.client_id = c.id AND c.metadata ? 'logo_uri'`
 
 // A storedSecret is a row of client_secrets as clientColumns reads it.
 type storedSecret struct {
@@ -36,8 +39,11 @@ func scanClient(row pgx.CollectableRow) (idp.Client, error) {
 	var metadata []byte
 	var used *time.Time
 	var secrets []storedSecret
+	var logoHash, logoError *string
+	var fetched, logoDue *time.Time
 	if err := row.Scan(&columns.ID, &columns.ManagedBy, &columns.Source, &metadata, &columns.Disabled,
-		&columns.CreatedAt, &columns.UpdatedAt, &used, &secrets); err != nil {
+		&columns.CreatedAt, &columns.UpdatedAt, &used, &secrets,
+		&logoHash, &fetched, &logoError, &logoDue); err != nil {
 		return c, err
 	}
 	if err := json.Unmarshal(metadata, &c); err != nil {
@@ -45,9 +51,8 @@ func scanClient(row pgx.CollectableRow) (idp.Client, error) {
 	}
 	c.ID, c.ManagedBy, c.Source, c.Disabled = columns.ID, columns.ManagedBy, columns.Source, columns.Disabled
 	c.CreatedAt, c.UpdatedAt = columns.CreatedAt, columns.UpdatedAt
-	if used != nil {
-		c.LastUsedAt = *used
-	}
+	c.LastUsedAt = orZero(used)
+	c.Logo = idp.ClientLogo{Hash: orZero(logoHash), FetchedAt: orZero(fetched), Error: orZero(logoError), NextAt: orZero(logoDue)}
 	for _, s := range secrets {
 		c.Secrets = append(c.Secrets, idp.ClientSecret(s))
 	}

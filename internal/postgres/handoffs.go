@@ -95,8 +95,7 @@ const proveHandoff = `
 		RETURNING h.login_id
 	)
 	UPDATE logins
-	SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound,
-	    wallet = @wallet, signature = @signature
+	SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound, wallet = @wallet
 	FROM handoff
 	WHERE id = @id AND handoff = handoff.login_id AND consumed_at IS NULL`
 
@@ -106,7 +105,7 @@ const proveHandoff = `
 func (s *Store) ProveHandoff(ctx context.Context, l *idp.Login, p idp.Proof, network string) error {
 	tag, err := s.db.Exec(ctx, proveHandoff, pgx.StrictNamedArgs{
 		"id": l.ID, "account_id": p.AccountID, "public_key": p.PublicKey, "callback_bound": p.CallbackBound,
-		"wallet": p.Wallet, "signature": signatureOf(p), "network": network,
+		"wallet": p.Wallet, "network": network,
 	})
 	if err == nil && tag.RowsAffected() == 0 {
 		return s.whyNot(ctx, network, p.AccountID)

@@ -9,18 +9,8 @@ import "context"
 const sweepBatch = 1000
 
 var sweeps = []string{
-	// The proof of a person's last sign-in outlives its login.
-	`WITH gone AS (
-		DELETE FROM logins WHERE id IN (
-			SELECT id FROM logins WHERE expires_at < now() - interval '1 hour' LIMIT $1)
-		RETURNING *
-	), kept AS (
-		UPDATE subjects s
-		SET proof = ` + proofOf("gone") + `
-		FROM gone
-		WHERE s.account_id = gone.account_id AND s.last_login = gone.id AND gone.signature IS NOT NULL
-	)
-	SELECT FROM gone`,
+	`DELETE FROM logins WHERE id IN (
+		SELECT id FROM logins WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
 	`DELETE FROM sessions WHERE sid IN (
 		SELECT sid FROM sessions WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
 	`DELETE FROM grants WHERE id IN (
@@ -34,6 +24,8 @@ var sweeps = []string{
 		SELECT id FROM client_secrets WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
 	`DELETE FROM clients WHERE id IN (
 		SELECT id FROM clients WHERE managed_by = 'config' AND source = '' AND disabled_at < now() - interval '30 days' LIMIT $1)`,
+	`DELETE FROM client_logos WHERE client_id IN (
+		SELECT l.client_id FROM client_logos l JOIN clients c ON c.id = l.client_id WHERE NOT c.metadata ? 'logo_uri' LIMIT $1)`,
 	`DELETE FROM api_keys WHERE id IN (
 		SELECT id FROM api_keys WHERE expires_at < now() - interval '30 days' LIMIT $1)`,
 	`DELETE FROM dpop_proofs WHERE hash IN (

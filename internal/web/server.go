@@ -86,6 +86,8 @@ type Options struct {
 	// Wallets are those for Network, in the order shown. Their IconURL is below the issuer; an empty one is filled in.
 	Wallets []templates.Wallet
 	Icons   []*icon.Icon // served at IconPath
+	// Logo returns the PNG of a client's logo by its hash, or idp.ErrNotFound; nil: there is none.
+	Logo func(ctx context.Context, hash string) ([]byte, error)
 
 	Logins   Logins
 	Protocol Protocol
@@ -223,6 +225,7 @@ func (s *server) routes() *http.ServeMux {
 	at("GET "+static.Prefix+"icons/{file}", files)
 	at("GET /icons/{file}", serveIcons(s.Icons))
 	at("GET "+static.ButtonPrefix+"{file}", s.button())
+	at("GET /logo/{file}", s.page(s.logo))
 
 	at("GET /healthz", http.HandlerFunc(s.alive))
 	at("GET /readyz", s.api(s.ready))

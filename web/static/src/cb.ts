@@ -18,11 +18,11 @@ const awaited = new Promise<boolean>((resolve) => {
 });
 channel.postMessage({ asks: true } satisfies Handover);
 
-async function handOver(panel: string, said: Handover, alone: () => void): Promise<void> {
-  if (!(await awaited)) return alone();
-  channel.postMessage(said);
+async function go(to: string): Promise<void> {
+  if (!(await awaited)) return depart(to);
+  channel.postMessage({ to } satisfies Handover);
   close();
-  show(panel, { text: sentence("elsewhere") });
+  show("success", { text: sentence("elsewhere") });
 }
 
 const signature = answer.get("signature");
@@ -37,10 +37,10 @@ if (signature) {
       ...(state !== null && { state }),
     },
     lastWallet() || "redirect",
-    (to) => void handOver("success", { to }, () => depart(to)),
+    (to) => void go(to),
   );
 } else if (answer.has("error") || answer.has("accountId")) {
-  void handOver("rejected", { refused: true }, () => show("rejected"));
+  show("rejected");
 } else {
   // Nothing to read: the page was reloaded, or opened by hand.
   location.replace(main.dataset.home!);

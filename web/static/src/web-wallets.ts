@@ -77,36 +77,28 @@ function meteorAction(c: Challenge) {
 /** Meteor, through its extension if it is there, else in its window. One action signs in and signs. */
 export function meteor(url: string, c: Challenge, signal: AbortSignal): Promise<Proof> {
   const { uid, heard, tick } = meteorAction(c);
-  const { meteorCom: older, meteorComV2: extension }: Foreign = globalThis;
-  if (!extension && !older) {
+  const extension: Foreign = (globalThis as Foreign).meteorCom;
+  if (!extension) {
     const query = new URLSearchParams({ source: "wpm", connectionUid: uid, pageUri: location.origin });
     return converse({ url: `${root(url)}/connect/${c.network}/login?${query}`, heard, tick }, signal);
   }
-  let over = false;
-  let timer = 0;
-  return new Promise<Proof>((resolve, reject) => {
-    const hear = (d: Foreign) => {
-      // What is said last is answered, too, and older extensions forget no listener.
-      if (over) return;
-      const p = heard(d, say);
-      if (p) resolve(p);
+  return new Promise((resolve, reject) => {
+    const say = (message: unknown) => extension.sendMessageData(message);
+    const timer = setInterval(() => tick(say), 500);
+    const end = (settle: () => void) => {
+      clearInterval(timer);
+      settle();
     };
-    const attempt = async (run: () => unknown) => {
+    extension.addMessageDataListener((d: Foreign) => {
       try {
-        await run();
-      } catch (e) {
-        reject(e as Error);
+        const p = heard(d, say);
+        if (p) end(() => resolve(p));
+      } catch (err) {
+        end(() => reject(err as Error));
       }
-    };
-    const say = (message: unknown) =>
-      void attempt(async () => (extension ? hear(await extension.sendMessageDataAndRespond(message)) : older.sendMessageData(message)));
-    if (!extension) void attempt(() => older.addMessageDataListener((d: Foreign) => attempt(() => hear(d))));
-    signal.addEventListener("abort", () => reject(new WalletError("aborted")));
-    timer = window.setInterval(tick, 500, say);
+    });
+    signal.addEventListener("abort", () => end(() => reject(new WalletError("aborted"))), { once: true });
     tick(say);
-  }).finally(() => {
-    over = true;
-    clearInterval(timer);
   });
 }
 

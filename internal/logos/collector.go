@@ -1,0 +1,200 @@
+package logos
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"near-idp/internal/idp"
+)
+
+// A Store keeps the logos of all replicas.
+type Store interface {
+	// ClaimLogos leases logos that are to be fetched: nobody else is given them before the lease ends.
+	ClaimLogos(ctx context.Context, limit int, lease time.Duration) ([]idp.DueLogo, error)
+	// NextLogo returns how long it is until one is to be fetched again, or idp.ErrNotFound if there is none.
+	NextLogo(ctx context.Context) (time.Duration, error)
+	// SaveLogo stores what was claimed, and when it is due again.
+	SaveLogo(ctx context.Context, due idp.DueLogo, image idp.Image, again time.Duration) error
+	// RefuseLogo notes why there is no new one, keeps the old, and says when it is due again.
+	RefuseLogo(ctx context.Context, due idp.DueLogo, reason string, again time.Duration) error
+}
+
+// Options configures New. All fields are required.
+type Options struct {
+	Store Store
+	// HTTP bounds the time and size of an answer, follows no redirect and keeps off the
+	// operator's own network; see package outbound. Its bodies may have MaxBytes.
+	HTTP *http.Client
+	Log  *slog.Logger
+}
+
+const (
+	// parallel are the logos that one replica fetches at a time; it draws one at a time.
+	parallel = 4
+	lease    = 2 * time.Minute
+	patience = 20 * time.Second // with one logo, redirects included
+	maxHops  = 3
+	// refresh is how old a logo gets before it is fetched again.
+	refresh = 7 * 24 * time.Hour
+	// idle is how long a replica waits for a notification, which may be lost, before it looks itself.
+	idle = 10 * time.Minute
+	// breath keeps a replica from asking on and on for what another one is about to lease.
+	breath = time.Second
+)
+
+// pauses are waited for after each failed attempt, the last one again and again.
+var pauses = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// A Collector fetches logos in the background: of clients that are new or have
+// changed, and each again every week. Run it once in each replica.
+type Collector struct {
+	Options
+	wake    chan struct{}
+	drawing sync.Mutex // bounds the memory that images take
+}
+
+// New returns a Collector.
+func New(opts Options) *Collector { return &Collector{Options: opts, wake: make(chan struct{}, 1)} }
+
+// Wake makes Run look for what is due now.
+func (c *Collector) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// Run fetches until ctx ends.
+func (c *Collector) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if c.round(ctx) == parallel {
+			continue // there may be more
+		}
+		timer := time.NewTimer(c.wait(ctx))
+		select {
+		case <-ctx.Done():
+		case <-c.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (c *Collector) wait(ctx context.Context) time.Duration {
+	next, err := c.Store.NextLogo(ctx)
+	if err != nil {
+		return idle
+	}
+	return min(max(next, breath), idle)
+}
+
+// round fetches what is due, up to parallel logos at once, and returns how many were.
+func (c *Collector) round(ctx context.Context) int {
+	due, err := c.Store.ClaimLogos(ctx, parallel, lease)
+	if err != nil {
+		if ctx.Err() == nil {
+			c.Log.Warn("logos: read what is due", "err", err)
+		}
+		return 0
+	}
+	var group sync.WaitGroup
+	for _, d := range due {
+		group.Go(func() { c.collect(ctx, d) })
+	}
+	group.Wait()
+	return len(due)
+}
+
+// collect makes one attempt. If the store cannot be told what came of it, the lease
+// ends and there is another.
+func (c *Collector) collect(ctx context.Context, due idp.DueLogo) {
+	log := c.Log.With("client_id", due.ClientID)
+	png, err := c.image(ctx, due.Source)
+	if ctx.Err() != nil {
+		return // shutting down says nothing about the logo
+	}
+	if err != nil {
+		again := pauses[min(max(due.Attempts, 1), len(pauses))-1]
+		log.Warn("logo refused", "err", err, "retry_in", again.String())
+		err = c.Store.RefuseLogo(ctx, due, err.Error(), again)
+	} else {
+		sum := sha256.Sum256(png)
+		err = c.Store.SaveLogo(ctx, due, idp.Image{Hash: hex.EncodeToString(sum[:]), PNG: png}, refresh)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("logo: note the outcome", "err", err)
+	}
+}
+
+func (c *Collector) image(ctx context.Context, source string) ([]byte, error) {
+	get := ParseData
+	if !IsData(source) {
+		get = func(source string) ([]byte, error) { return c.fetch(ctx, source) }
+	}
+	raw, err := get(source)
+	if err != nil {
+		return nil, err
+	}
+	c.drawing.Lock()
+	defer c.drawing.Unlock()
+	return Redraw(raw)
+}
+
+// fetch follows a few redirects, each of which is held to the same policy as the first address.
+func (c *Collector) fetch(ctx context.Context, source string) ([]byte, error) {
+	ctx, done := context.WithTimeout(ctx, patience)
+	defer done()
+	at, err := url.Parse(source)
+	if err != nil {
+		return nil, errors.New("its address is not a URL")
+	}
+	for range maxHops + 1 {
+		raw, to, err := c.get(ctx, at)
+		if err != nil || to == nil {
+			return raw, err
+		}
+		at = to
+	}
+	return nil, fmt.Errorf("its address leads on and on: at most %d redirects are followed", maxHops)
+}
+
+// get makes one request, which is answered with an image or leads to another address.
+func (c *Collector) get(ctx context.Context, at *url.URL) (raw []byte, to *url.URL, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, nil, errors.New("its address is not a URL")
+	}
+	request.Header.Set("Accept", "image/png, image/webp, image/jpeg, image/gif")
+	response, err := c.HTTP.Do(request)
+	if err != nil {
+		// Without the URL: its query may hold a secret.
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return nil, nil, fmt.Errorf("%s: %w", at.Host, err)
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+		raw, err = io.ReadAll(response.Body)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", at.Host, err)
+		}
+		return raw, nil, err
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		if to, err = response.Location(); err != nil {
+			return nil, nil, fmt.Errorf("%s: it answered with a redirect to nowhere", at.Host)
+		}
+		return nil, to, nil
+	}
+	return nil, nil, fmt.Errorf("%s: it answered %d", at.Host, response.StatusCode)
+}
