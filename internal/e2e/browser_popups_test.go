@@ -19,7 +19,7 @@ func TestWindows(t *testing.T) {
 		"a blocked window can be opened by another click":       blockedThenOpened,
 		"a blocked window can be replaced by this one":          blockedThenRedirected,
 		"a blocked wallet without redirect offers no redirect":  blockedWithoutRedirect,
-		"a closed wallet is a no, and can be opened again":      closedByThePerson,
+		"a closed wallet can be opened again":                   closedByThePerson,
 		"another wallet can be used while one is waited for":    anotherWallet,
 		"a forged answer of this window is ignored":             forgedByThisWindow,
 		"a forged answer of a frame in the wallet is ignored":   forgedByAFrame,
@@ -82,11 +82,10 @@ func blockedWithoutRedirect(b *profile) {
 func closedByThePerson(b *profile) {
 	q := b.first.begin()
 	b.first.opens("meteor", meteorWallet).close()
-	b.first.shows("rejected")
+	b.first.shows("no_answer")
 	b.first.told()
-	b.first.press("again")
-	b.first.shows("choose")
-	b.first.opens("meteor", meteorWallet).click("#approve:enabled")
+	b.first.press("reopen")
+	b.popup(meteorOrigin).click("#approve:enabled")
 	b.signedIn(q)
 }
 
@@ -156,7 +155,7 @@ func forgedByAnotherOrigin(b *profile) {
 	wallet.at(b.app.origin)
 	forge(b, wallet, `opener.postMessage(`+message+`, "*"); opener.postMessage("last", "*")`)
 	wallet.close()
-	b.first.shows("rejected")
+	b.first.shows("no_answer")
 }
 
 func twoTabs(b *profile) {

@@ -17,6 +17,7 @@ func TestWebWallets(t *testing.T) {
 		"MyNearWallet signs in a window without a callback":    myNearWalletInAWindow,
 		"MyNearWallet going on to the callback does no harm":   myNearWalletGoesOn,
 		"MyNearWallet without an opener answers by redirect":   myNearWalletAlone,
+		"MyNearWallet without an opener is told no":            myNearWalletAloneRejects,
 		"MyNearWallet signs in this window on a phone":         myNearWalletByRedirect,
 		"MyNearWallet in a window is told no":                  myNearWalletRejects,
 		"MyNearWallet by redirect is told no":                  myNearWalletRejectsByRedirect,
@@ -69,19 +70,45 @@ func myNearWalletGoesOn(b *profile) {
 	b.signedOnce()
 }
 
-// A wallet whose policy cuts the opener off signs for the callback in its own
-// window, and the page that opened it goes on.
+// A wallet whose policy cuts the opener off looks closed to the page that opened it.
+// It signs for the callback in its own window; until then nobody is told that it was not approved.
 func myNearWalletAlone(b *profile) {
 	q := b.first.begin()
+	b.first.remembersPanels()
 	alone := myNearWallet
 	alone.alone = true
 	wallet := b.first.opens("mynearwallet", alone)
+	b.first.shows("no_answer")
+	if got := value[string](b.first, "window.panels.join()"); got != "waiting,no_answer" {
+		b.Errorf("the page showed %s", got)
+	}
 	wallet.click("#approve")
 	b.signedIn(q)
 	b.first.at(b.app.origin + "/callback")
 	if asked := b.signedOnce(); asked.CallbackURL == nil {
 		b.Error("the signature does not cover the callback")
 	}
+}
+
+func myNearWalletAloneRejects(b *profile) {
+	b.first.begin()
+	alone := myNearWallet
+	alone.alone = true
+	wallet := b.first.opens("mynearwallet", alone)
+	wallet.click("#reject")
+	b.first.shows("rejected")
+	b.first.told()
+	wallet.vanishes()
+}
+
+// remembersPanels has the page list in window.panels what it shows from now on.
+func (w *window) remembersPanels() {
+	w.Helper()
+	w.must(chromedp.Evaluate[chromedp.Void](`{
+		const main = document.querySelector("main");
+		window.panels = [];
+		new MutationObserver(() => window.panels.push(main.dataset.visible)).observe(main, { attributeFilter: ["data-visible"] });
+	}`))
 }
 
 func myNearWalletByRedirect(b *profile) {

@@ -10,6 +10,7 @@ import (
 type Origin struct {
 	RequestID string // of the request that carried it
 	Address   string // of the sender, without a port
+	Browser   Browser
 	Actor     string // of an administrator: "key:" and the id of an API key, "account:" and an account id, "local" on the command line, or "config"; empty otherwise
 }
 

@@ -1,6 +1,9 @@
 package idp
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Login is one wallet sign-in: the challenge that was issued for one
 // authorization request and what became of it. Its row is written once by the
@@ -53,6 +56,21 @@ type Proof struct {
 	// AnotherDevice reports that the signature was made for another login, on another
 	// device, and handed over to this one.
 	AnotherDevice bool
+	Signature     [64]byte // Ed25519; zero where it is another login's, or a session stood in for it
+}
+
+// A SignedLogin is the proof of one sign-in, with all that it takes to verify it (NEP-413).
+type SignedLogin struct {
+	AccountID   string    `json:"account_id"`
+	PublicKey   string    `json:"public_key"` // "ed25519:…"
+	Message     string    `json:"message"`
+	Nonce       []byte    `json:"nonce"` // 32 bytes, in base64
+	Recipient   string    `json:"recipient"`
+	CallbackURL string    `json:"callback_url,omitempty"` // empty: the signature does not cover one
+	Signature   []byte    `json:"signature"`              // 64 bytes, in base64
+	SignedAt    time.Time `json:"signed_at"`              // when it was accepted
+	ClientID    string    `json:"client_id,omitempty"`    // empty: a sign-in to the provider itself
+	Wallet      string    `json:"wallet,omitempty"`       // what the page said was used
 }
 
 // A Session is a browser's sign-on: one account, proven once.
@@ -61,6 +79,32 @@ type Session struct {
 	Identity    Identity
 	IdleExpires time.Time // moves with each use
 	ExpiresAt   time.Time // never moves
+
+	// For its person to tell it from others; filled in only where sessions are listed.
+	Browser Browser   // that used it last
+	BeganAt time.Time // its first sign-in; AuthTime is that of the last
+	UsedAt  time.Time
+}
+
+// A Browser is what a request came from, and where, as far as that can be told of it. The names are
+// of a list of ours, so that nothing that was sent is ever stored or shown. Empty ones are unknown.
+type Browser struct {
+	Name   string // such as "Firefox"
+	System string // such as "Android"
+	Place  string // the network of the address: a /24, or a /48 of IPv6
+}
+
+// Place is the network of an address; "" if it is none.
+func Place(addr netip.Addr) string {
+	bits := 48
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil || !prefix.IsValid() {
+		return ""
+	}
+	return prefix.String()
 }
 
 // An Identity is who signed in, when and how: everything that tokens say of a person.

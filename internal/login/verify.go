@@ -107,7 +107,7 @@ func (s *Service) prove(l *idp.Login, answer Answer) (*proven, error) {
 	if l.Proof != nil && (l.Proof.AccountID != p.AccountID || l.Proof.PublicKey != p.PublicKey) {
 		return nil, &Refusal{DifferentProof, l, answer.AccountID, nil}
 	}
-	p.CallbackBound = bound
+	p.CallbackBound, p.Signature = bound, signature
 	p.Wallet = wallet(answer.Wallet)
 	return p, nil
 }

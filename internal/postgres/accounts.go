@@ -37,16 +37,19 @@ func (s *Store) Applications(ctx context.Context, network, subject string) ([]id
 // SessionsOf lists a subject's live sessions, the newest first.
 func (s *Store) SessionsOf(ctx context.Context, network, subject string) ([]idp.Session, error) {
 	rows, err := s.db.Query(ctx, `
-		SELECT hash, sid, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at
+		SELECT hash, sid, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at,
+		       browser, system, place, began_at, used_at
 		FROM sessions
 		WHERE network = $1 AND subject = $2 AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
-		ORDER BY auth_time DESC, sid`, network, subject)
+		ORDER BY auth_time DESC, sid
+		LIMIT `+maxListed, network, subject)
 	if err != nil {
 		return nil, translate(err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o idp.Session, err error) {
 		who := &o.Identity
-		err = row.Scan(&o.Hash, &who.SID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &o.IdleExpires, &o.ExpiresAt)
+		err = row.Scan(&o.Hash, &who.SID, &who.Subject, &who.AccountID, &who.Network, &who.PublicKey, &who.AuthTime, &o.IdleExpires, &o.ExpiresAt,
+			&o.Browser.Name, &o.Browser.System, &o.Browser.Place, &o.BeganAt, &o.UsedAt)
 		return o, err
 	})
 	return list, translate(err)

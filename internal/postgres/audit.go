@@ -21,6 +21,13 @@ func origin(ctx context.Context) []string {
 	return []string{o.RequestID, o.Address, o.Actor}
 }
 
+// caused adds who caused a change, and the browser that a session is used with, to the arguments of a statement.
+func caused(ctx context.Context, args pgx.StrictNamedArgs) pgx.StrictNamedArgs {
+	browser := idp.OriginOf(ctx).Browser
+	args["origin"], args["browser"], args["system"], args["place"] = origin(ctx), browser.Name, browser.System, browser.Place
+	return args
+}
+
 // audited is the INSERT of the audit rows of a change, for a WITH clause of the
 // statement that makes it: there is neither without the other. from is the
 // parameter that holds origin's value. row selects type, client_id, account_id,

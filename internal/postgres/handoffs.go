@@ -95,7 +95,8 @@ const proveHandoff = `
 		RETURNING h.login_id
 	)
 	UPDATE logins
-	SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound, wallet = @wallet
+	SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound,
+	    wallet = @wallet, signature = @signature
 	FROM handoff
 	WHERE id = @id AND handoff = handoff.login_id AND consumed_at IS NULL`
 
@@ -105,7 +106,7 @@ const proveHandoff = `
 func (s *Store) ProveHandoff(ctx context.Context, l *idp.Login, p idp.Proof, network string) error {
 	tag, err := s.db.Exec(ctx, proveHandoff, pgx.StrictNamedArgs{
 		"id": l.ID, "account_id": p.AccountID, "public_key": p.PublicKey, "callback_bound": p.CallbackBound,
-		"wallet": p.Wallet, "network": network,
+		"wallet": p.Wallet, "signature": signatureOf(p), "network": network,
 	})
 	if err == nil && tag.RowsAffected() == 0 {
 		return s.whyNot(ctx, network, p.AccountID)

@@ -25,7 +25,7 @@ func (s *Store) CreateLogin(ctx context.Context, l *idp.Login) error {
 const selectLogin = `
 	SELECT id, client_id, params, message, nonce, recipient, callback_url, state,
 	       browser_hash, created_at, expires_at, renewals, attempts,
-	       account_id, public_key, callback_bound, wallet,
+	       account_id, public_key, callback_bound, wallet, signature,
 	       consumed_at, sid, denied, code_hash, code_expires_at, redeemed_at, handoff
 	FROM logins `
 
@@ -42,14 +42,14 @@ func (s *Store) LoginByNonce(ctx context.Context, nonce [32]byte) (*idp.Login, e
 func scanLogin(row pgx.Row) (*idp.Login, error) {
 	var (
 		l                                     idp.Login
-		nonce                                 []byte
+		nonce, signature                      []byte
 		account, key, wallet, sid, handoff    *string
 		bound                                 *bool
 		consumedAt, codeExpiresAt, redeemedAt *time.Time
 	)
 	err := row.Scan(&l.ID, &l.ClientID, &l.Params, &l.Message, &nonce, &l.Recipient, &l.CallbackURL, &l.State,
 		&l.BrowserHash, &l.CreatedAt, &l.ExpiresAt, &l.Renewals, &l.Attempts,
-		&account, &key, &bound, &wallet,
+		&account, &key, &bound, &wallet, &signature,
 		&consumedAt, &sid, &l.Denied, &l.CodeHash, &codeExpiresAt, &redeemedAt, &handoff)
 	if err != nil {
 		return nil, translate(err)
@@ -59,8 +59,17 @@ func scanLogin(row pgx.Row) (*idp.Login, error) {
 	l.ConsumedAt, l.CodeExpiry, l.RedeemedAt = orZero(consumedAt), orZero(codeExpiresAt), orZero(redeemedAt)
 	if account != nil {
 		l.Proof = &idp.Proof{AccountID: *account, PublicKey: orZero(key), CallbackBound: orZero(bound), Wallet: orZero(wallet)}
+		copy(l.Proof.Signature[:], signature)
 	}
 	return &l, nil
+}
+
+// signatureOf is NULL where a proof has no signature of its own.
+func signatureOf(p idp.Proof) []byte {
+	if p.Signature == [64]byte{} {
+		return nil
+	}
+	return p.Signature[:]
 }
 
 func orZero[T any](p *T) (zero T) {
@@ -75,9 +84,9 @@ func orZero[T any](p *T) (zero T) {
 func (s *Store) KeepProof(ctx context.Context, id string, p idp.Proof) error {
 	_, err := s.db.Exec(ctx, `
 		UPDATE logins
-		SET account_id = $2, public_key = $3, callback_bound = $4, wallet = $5
+		SET account_id = $2, public_key = $3, callback_bound = $4, wallet = $5, signature = $6
 		WHERE id = $1 AND account_id IS NULL AND consumed_at IS NULL`,
-		id, p.AccountID, p.PublicKey, p.CallbackBound, p.Wallet)
+		id, p.AccountID, p.PublicKey, p.CallbackBound, p.Wallet, signatureOf(p))
 	return translate(err)
 }
 
@@ -173,7 +182,7 @@ var finishLogin = `
 	), login AS (
 		UPDATE logins
 		SET consumed_at = now(), account_id = @account_id, public_key = @public_key, callback_bound = @callback_bound,
-		    wallet = @wallet, sid = coalesce((SELECT sid FROM old), @sid), (` + codeColumns + `) = ROW (` + codeValues + `)
+		    wallet = @wallet, signature = @signature, sid = coalesce((SELECT sid FROM old), @sid), (` + codeColumns + `) = ROW (` + codeValues + `)
 		WHERE id = @id AND client_id = @client_id AND consumed_at IS NULL AND expires_at > now()
 		  AND handoff IS NULL AND (account_id IS NULL OR (account_id = @account_id AND public_key = @public_key))
 		  AND (NOT @another_device OR EXISTS (
@@ -182,20 +191,24 @@ var finishLogin = `
 		  AND NOT EXISTS (SELECT FROM account_blocks b WHERE b.network = @network AND b.account_id = @account_id)
 		RETURNING sid, code_hash
 	), subject AS (
-		INSERT INTO subjects (network, account_id, incarnation)
+		INSERT INTO subjects (network, account_id, incarnation, last_login)
 		SELECT @network, @account_id, 1 + coalesce((
-			SELECT max(incarnation) FROM subjects WHERE network = @network AND account_id = @account_id), 0)
+			SELECT max(incarnation) FROM subjects WHERE network = @network AND account_id = @account_id), 0),
+			CASE WHEN @another_device THEN coalesce((SELECT h.taken_by FROM handoffs h WHERE h.login_id = @id), '') ELSE @id END
 		FROM login
 		ON CONFLICT (network, account_id) WHERE closed_at IS NULL
-		DO UPDATE SET last_login_at = now()
+		DO UPDATE SET last_login_at = now(), last_login = excluded.last_login, proof = NULL
 		RETURNING subject
 	), session AS (
-		INSERT INTO sessions (sid, hash, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at)
-		SELECT login.sid, @hash, subject.subject, @account_id, @network, @public_key, @auth_time, @idle_expires_at, @expires_at
+		INSERT INTO sessions (sid, hash, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at,
+		                      browser, system, place)
+		SELECT login.sid, @hash, subject.subject, @account_id, @network, @public_key, @auth_time, @idle_expires_at, @expires_at,
+		       @browser, @system, @place
 		FROM login, subject
 		ON CONFLICT (sid) DO UPDATE
 		SET hash = excluded.hash, public_key = excluded.public_key, auth_time = excluded.auth_time,
-		    idle_expires_at = excluded.idle_expires_at, expires_at = excluded.expires_at
+		    idle_expires_at = excluded.idle_expires_at, expires_at = excluded.expires_at,
+		    used_at = now(), browser = excluded.browser, system = excluded.system, place = excluded.place
 		RETURNING sid, subject
 	), replaced AS (
 		UPDATE sessions
@@ -224,10 +237,11 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 	who := &session.Identity
 	args := codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "account_id": p.AccountID, "public_key": p.PublicKey,
-		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "another_device": p.AnotherDevice, "network": who.Network,
+		"callback_bound": p.CallbackBound, "wallet": p.Wallet, "another_device": p.AnotherDevice, "signature": signatureOf(p), "network": who.Network,
 		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
-		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced, "origin": origin(ctx),
+		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced,
 	})
+	caused(ctx, args)
 	// The first logins of an account, at the same moment, all make its subject. Those
 	// that are too late to update it instead fail on its primary key, and do so the next time.
 	const tries = 3

@@ -47,7 +47,8 @@ func (s *Store) SessionBySID(ctx context.Context, sid string) (*idp.Session, err
 var useSession = `
 	WITH session AS (
 		UPDATE sessions
-		SET idle_expires_at = least(now() + @idle::interval, expires_at)
+		SET idle_expires_at = least(now() + @idle::interval, expires_at),
+		    used_at = now(), browser = @browser, system = @system, place = @place
 		WHERE hash = @hash AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
 		  AND account_id = @account_id AND network = @network AND ` + unblocked("sessions") + `
 		RETURNING sid, subject, account_id, public_key
@@ -77,13 +78,13 @@ var resumed = `, audit AS (` + audited("@origin", `
 // consent is to be asked for; then, if silent, it stores nothing. It fails with
 // idp.ErrNotFound when nothing was stored.
 func (s *Store) ResumeLogin(ctx context.Context, l *idp.Login, session *idp.Session, idle time.Duration, code *idp.Code, silent bool) (issued bool, err error) {
-	err = s.db.QueryRow(ctx, resumeLogin, codeArgs(code, pgx.StrictNamedArgs{
+	err = s.db.QueryRow(ctx, resumeLogin, caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "params": l.Params, "message": l.Message, "nonce": l.Nonce[:],
 		"recipient": l.Recipient, "callback_url": l.CallbackURL, "state": l.State, "browser_hash": l.BrowserHash,
 		"created_at": l.CreatedAt, "expires_at": l.ExpiresAt,
 		"hash": session.Hash, "account_id": session.Identity.AccountID, "network": session.Identity.Network,
-		"idle": idle, "silent": silent, "origin": origin(ctx),
-	})).Scan(&l.SID, &issued)
+		"idle": idle, "silent": silent,
+	}))).Scan(&l.SID, &issued)
 	return issued, translate(err)
 }
 
@@ -99,10 +100,10 @@ var adoptSession = useSession + `, login AS (
 // AdoptSession lets the session answer a login that is waiting for a
 // signature: the person chose to continue as who they are. idp.ErrUsed if either is over.
 func (s *Store) AdoptSession(ctx context.Context, l *idp.Login, session *idp.Session, idle time.Duration, code *idp.Code) (issued bool, err error) {
-	err = translate(s.db.QueryRow(ctx, adoptSession, codeArgs(code, pgx.StrictNamedArgs{
+	err = translate(s.db.QueryRow(ctx, adoptSession, caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "hash": session.Hash, "account_id": session.Identity.AccountID,
-		"network": session.Identity.Network, "idle": idle, "origin": origin(ctx),
-	})).Scan(&l.SID, &issued))
+		"network": session.Identity.Network, "idle": idle,
+	}))).Scan(&l.SID, &issued))
 	if errors.Is(err, idp.ErrNotFound) {
 		return false, idp.ErrUsed
 	}

@@ -9,8 +9,18 @@ import "context"
 const sweepBatch = 1000
 
 var sweeps = []string{
-	`DELETE FROM logins WHERE id IN (
-		SELECT id FROM logins WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
+	// The proof of a person's last sign-in outlives its login.
+	`WITH gone AS (
+		DELETE FROM logins WHERE id IN (
+			SELECT id FROM logins WHERE expires_at < now() - interval '1 hour' LIMIT $1)
+		RETURNING *
+	), kept AS (
+		UPDATE subjects s
+		SET proof = ` + proofOf("gone") + `
+		FROM gone
+		WHERE s.account_id = gone.account_id AND s.last_login = gone.id AND gone.signature IS NOT NULL
+	)
+	SELECT FROM gone`,
 	`DELETE FROM sessions WHERE sid IN (
 		SELECT sid FROM sessions WHERE expires_at < now() - interval '1 hour' LIMIT $1)`,
 	`DELETE FROM grants WHERE id IN (

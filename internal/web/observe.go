@@ -53,7 +53,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		e := &entry{id: s.requestID(r), client: s.clientAddress(r), reader: s.reader(r)}
-		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address()})
+		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address(), Browser: browserOf(r.UserAgent(), e.client)})
 		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set("X-Request-Id", e.id)

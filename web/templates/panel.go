@@ -12,6 +12,7 @@ const (
 	PanelWaiting            Panel = "waiting"
 	PanelVerifying          Panel = "verifying"
 	PanelRejected           Panel = "rejected"
+	PanelNoAnswer           Panel = "no_answer"
 	PanelPopupBlocked       Panel = "popup_blocked"
 	PanelWalletError        Panel = "wallet_error"
 	PanelExpired            Panel = "expired"
@@ -122,6 +123,9 @@ func walletOutcomes(l Login) []outcome {
 	return []outcome{
 		{PanelWaiting, toneBusy, l.T("Continue in your wallet"),
 			l.T("Check that it shows {host} and the code {code}, then approve.", "host", l.IssuerHost, "code", l.Challenge.ShortCode),
+			[]action{{Act: "reopen", Text: l.T("Open it again")}, other}},
+		{PanelNoAnswer, ToneInfo, l.T("No answer from your wallet yet"),
+			l.T("If its window is still open, finish there. If you closed it, open it again."),
 			[]action{{Act: "reopen", Text: l.T("Open it again")}, other}},
 		{PanelPopupBlocked, ToneWarning, l.T("Your browser blocked the wallet window"),
 			l.T("Open it with the button, or allow pop-ups for this page."),

@@ -18,11 +18,11 @@ const awaited = new Promise<boolean>((resolve) => {
 });
 channel.postMessage({ asks: true } satisfies Handover);
 
-async function go(to: string): Promise<void> {
-  if (!(await awaited)) return depart(to);
-  channel.postMessage({ to } satisfies Handover);
+async function handOver(panel: string, said: Handover, alone: () => void): Promise<void> {
+  if (!(await awaited)) return alone();
+  channel.postMessage(said);
   close();
-  show("success", { text: sentence("elsewhere") });
+  show(panel, { text: sentence("elsewhere") });
 }
 
 const signature = answer.get("signature");
@@ -37,10 +37,10 @@ if (signature) {
       ...(state !== null && { state }),
     },
     lastWallet() || "redirect",
-    (to) => void go(to),
+    (to) => void handOver("success", { to }, () => depart(to)),
   );
 } else if (answer.has("error") || answer.has("accountId")) {
-  show("rejected");
+  void handOver("rejected", { refused: true }, () => show("rejected"));
 } else {
   // Nothing to read: the page was reloaded, or opened by hand.
   location.replace(main.dataset.home!);

@@ -18,7 +18,8 @@ export interface Proof {
   state?: string;
 }
 
-export type Failure = "rejected" | "popup_blocked" | "wallet_error" | "aborted";
+/** How asking a wallet can end; each but the last has a panel of its name. */
+export type Failure = "rejected" | "no_answer" | "popup_blocked" | "bad_signature" | "wallet_error" | "aborted";
 
 export class WalletError extends Error {
   constructor(
@@ -52,33 +53,44 @@ export const unbase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.fr
 
 /** Bytes from a Uint8Array, an array, a serialised Buffer ({data}) or an object with number keys. */
 function bytes(v: Foreign): Uint8Array {
-  return Uint8Array.from(Object.values((v.data ?? v) as Record<string, number>));
+  const list = Object.values((v.data ?? v) as Record<string, number>);
+  if (list.length > 64) throw new WalletError("bad_signature");
+  return Uint8Array.from(list);
 }
 
-/** Accepts every shape wallets are known to answer in; an empty signature is a refusal. */
+const fits = (v: unknown): v is string => typeof v === "string" && v !== "" && v.length < 256;
+
+/**
+ * Accepts every shape wallets are known to answer in; an empty signature is a refusal.
+ * What else it may be, and how it behaves while it is read, is in the hands of a stranger.
+ */
 export function proof(answer: unknown): Proof {
   let v: Foreign = Array.isArray(answer) ? answer[0] : answer;
   const account = v?.accountId;
-  v = v?.signedMessage ?? v?.response ?? (v?.signature?.signature ? v.signature : v);
-  let { publicKey, signature } = v ?? {};
-  if (signature && typeof signature === "object") signature = base64(bytes(signature));
+  v = v?.signedMessage ?? v?.response ?? v?.payload ?? (v?.signature?.signature ? v.signature : v);
+  let { accountId, publicKey, signature, state } = v ?? {};
+  if (!signature) throw new WalletError("rejected");
+  accountId ||= account;
+  if (typeof signature === "object") signature = base64(bytes(signature));
   if (publicKey && typeof publicKey === "object") {
     const raw = publicKey.ed25519Key ?? publicKey;
     publicKey = raw.data ? "ed25519:" + base58(bytes(raw)) : String(publicKey);
   }
-  if (!signature) throw new WalletError("rejected");
-  const accountId = v.accountId || account;
-  if (!accountId || !publicKey) throw new WalletError("wallet_error", "The wallet did not say which account or key it used.");
-  const p: Proof = { accountId: String(accountId), publicKey: String(publicKey), signature: String(signature) };
-  if (typeof v.state === "string") p.state = v.state;
-  return p;
+  if (!fits(accountId) || !fits(publicKey) || !fits(signature)) throw new WalletError("bad_signature");
+  return { accountId, publicKey, signature, ...(fits(state) && { state }) };
 }
+
+/** What a stranger calls something, without what is invisible or turns the text around it. */
+export const plain = (text: unknown, most: number): string => String(text ?? "").slice(0, most).replace(/\p{C}+/gu, " ").trim();
 
 /** A wallet's own error, in our terms. */
 export function failure(e: Foreign): WalletError {
-  if (e instanceof WalletError) return e;
-  const text = String((typeof e === "string" ? e : e?.message) ?? "");
-  return /reject|cancel|denied|declin|clos/i.test(text) || e?.code === 4001
-    ? new WalletError("rejected")
-    : new WalletError("wallet_error", text.slice(0, 200));
+  try {
+    if (e instanceof WalletError) return e;
+    const text = plain(typeof e === "string" ? e : e?.message, 200);
+    if (/reject|cancel|denied|declin|clos/i.test(text) || e?.code === 4001) return new WalletError("rejected");
+    return new WalletError("wallet_error", text);
+  } catch {
+    return new WalletError("wallet_error"); // an error that cannot even be read
+  }
 }

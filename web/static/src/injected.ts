@@ -1,6 +1,6 @@
 // Wallets that an extension or an in-app browser puts into this window.
 
-import { failure, proof, WalletError, type Challenge, type Foreign, type Proof } from "./codec";
+import { failure, plain, proof, WalletError, type Challenge, type Foreign, type Proof } from "./codec";
 
 const page = globalThis as Foreign;
 
@@ -49,17 +49,22 @@ const extensions: Record<string, Extension> = {
   },
 };
 
-/** Reports whether an extension wallet of the server's list is installed. */
-export const installed = (id: string, network: string): boolean => !!extensions[id]?.find(network);
+/** Reports whether a wallet of the server's list is in this browser; one that breaks when it is looked for is not. */
+export function installed(id: string, network: string): boolean {
+  try {
+    return !!(id === "meteor" ? page.meteorComV2 || page.meteorCom : extensions[id]?.find(network));
+  } catch {
+    return false;
+  }
+}
 
 export async function injected(id: string, c: Challenge): Promise<Proof> {
-  const wallet = announced.get(id);
-  const extension = extensions[id];
-  const found = wallet ?? extension?.find(c.network);
-  if (!found) throw new WalletError("wallet_error", "It is no longer there. Reload the page.");
-  const request = { message: c.message, recipient: c.recipient, nonce: [...c.nonce], state: c.state };
   try {
-    return proof(await (wallet ? signAnnounced(wallet, c) : extension!.sign(found, request)));
+    const wallet = announced.get(id);
+    const found = wallet ?? extensions[id]?.find(c.network);
+    if (!found) throw new WalletError("wallet_error"); // it is no longer there
+    const request = { message: c.message, recipient: c.recipient, nonce: [...c.nonce], state: c.state };
+    return proof(await (wallet ? signAnnounced(wallet, c) : extensions[id]!.sign(found, request)));
   } catch (e) {
     throw failure(e);
   }
@@ -87,14 +92,17 @@ const announced = new Map<string, Foreign>();
  */
 export function discover(network: string, add: (a: Announcement) => void): void {
   addEventListener("near-wallet-injected", (e) => {
-    const wallet: Foreign = (e as CustomEvent).detail;
-    const manifest = wallet?.manifest;
-    if (!manifest?.id || !(wallet.signInAndSignMessage || wallet.signMessage)) return;
-    if (manifest.features?.[network] === false) return;
-    const id = "injected:" + String(manifest.id).slice(0, 40);
-    if (announced.has(id)) return;
-    announced.set(id, wallet);
-    add({ id, name: String(manifest.name ?? manifest.id).slice(0, 40), icon: String(manifest.icon ?? "") });
+    try {
+      const wallet: Foreign = (e as CustomEvent).detail;
+      const { id: own, name, icon, features } = wallet.manifest;
+      const id = "injected:" + plain(own, 40);
+      if (!own || announced.has(id) || announced.size > 20 || features?.[network] === false) return;
+      if (!(wallet.signInAndSignMessage || wallet.signMessage)) return;
+      announced.set(id, wallet);
+      add({ id, name: plain(name ?? own, 40), icon: String(icon ?? "") });
+    } catch {
+      return; // no wallet, whatever it is
+    }
   });
   dispatchEvent(new Event("near-selector-ready"));
 }

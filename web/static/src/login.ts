@@ -75,7 +75,7 @@ function announce(a: Announcement): void {
   const tile = one("[data-tile]", b);
   tile.textContent = [...a.name][0] ?? "";
   // The page loads pictures of its own and inline ones; a picture elsewhere would tell its host who signs in.
-  if (a.icon.startsWith("data:image/")) {
+  if (/^data:image\/.{1,99999}$/.test(a.icon)) {
     const picture = new Image(36, 36);
     picture.alt = "";
     picture.src = a.icon;
@@ -111,9 +111,10 @@ function order(move: boolean): void {
 
 /** Extensions may arrive after the page. */
 function detect(): void {
-  for (const b of [...all("[data-wallets] [data-kind=injected]")].reverse()) {
-    const item = b.parentElement!;
-    if (item.hidden && installed(b.dataset.wallet!, challenge.network)) reveal(item);
+  for (const b of [...all("[data-wallets] [data-wallet]")].reverse()) {
+    const { kind, wallet } = b.dataset;
+    const known = kind === "injected" ? wallet! : kind!;
+    if (!one("[data-tag]", b).textContent && installed(known, challenge.network)) reveal(b.parentElement!);
   }
 }
 
@@ -166,6 +167,10 @@ const channel = new BroadcastChannel("login:" + data.login);
 channel.addEventListener("message", ({ data: said }: MessageEvent<Handover>) => {
   if (!chosen) return; // another tab of this login, which opened no window
   if (said.asks) channel.postMessage({ here: true } satisfies Handover);
+  if (said.refused && /^(waiting|no_answer)$/.test(showing())) {
+    attempt?.abort();
+    show("rejected");
+  }
   if (!said.to) return;
   attempt?.abort();
   depart(said.to);

@@ -16,9 +16,12 @@ export const panel = (name: string): HTMLElement => one(`[data-panel="${CSS.esca
 export const panelFor = (code: string): string =>
   document.querySelector<HTMLElement>(`[data-codes~="${CSS.escape(code)}"]`)?.dataset.panel ?? "error";
 
+/** Keeps a name of the other direction from reordering the sentence around it, as internal/text does. */
+const isolated = (name: string) => (document.dir === "rtl" || /[^\0-\x7f]/.test(name) ? `\u2068${name}\u2069` : name);
+
 /** A sentence of the page, in the reader's language, with its names filled in. */
 export const sentence = (name: string, filled: Record<string, string> = {}): string =>
-  main.dataset[name]!.replace(/\{(\w+)\}/g, (_, key: string) => filled[key] ?? "");
+  main.dataset[name]!.replace(/\{(\w+)\}/g, (_, key: string) => isolated(filled[key] ?? ""));
 
 export interface Words {
   heading?: string | undefined;

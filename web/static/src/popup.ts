@@ -33,9 +33,13 @@ export function converse(c: Conversation, signal: AbortSignal): Promise<Proof> {
       wallet.close();
       settle();
     };
+    let lost = 0;
     const timer = setInterval(() => {
-      if (wallet.closed) end(() => reject(new WalletError("rejected")));
-      else c.tick?.(say);
+      // A wallet whose Cross-Origin-Opener-Policy cuts it off from this page looks closed
+      // while somebody is reading in it. So this says nothing of a refusal, and
+      // nothing at all before the person is back here.
+      if (!wallet.closed) c.tick?.(say);
+      else if (document.hasFocus() || ++lost > 20) end(() => reject(new WalletError("no_answer")));
     }, 500);
     addEventListener(
       "message",

@@ -7,6 +7,7 @@ import { main, one, onAct, panel, panelFor, show } from "./panels";
 export interface Handover {
   asks?: true;
   here?: true;
+  refused?: true;
   to?: string;
 }
 

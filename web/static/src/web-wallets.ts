@@ -77,28 +77,36 @@ function meteorAction(c: Challenge) {
 /** Meteor, through its extension if it is there, else in its window. One action signs in and signs. */
 export function meteor(url: string, c: Challenge, signal: AbortSignal): Promise<Proof> {
   const { uid, heard, tick } = meteorAction(c);
-  const extension: Foreign = (globalThis as Foreign).meteorCom;
-  if (!extension) {
+  const { meteorCom: older, meteorComV2: extension }: Foreign = globalThis;
+  if (!extension && !older) {
     const query = new URLSearchParams({ source: "wpm", connectionUid: uid, pageUri: location.origin });
     return converse({ url: `${root(url)}/connect/${c.network}/login?${query}`, heard, tick }, signal);
   }
-  return new Promise((resolve, reject) => {
-    const say = (message: unknown) => extension.sendMessageData(message);
-    const timer = setInterval(() => tick(say), 500);
-    const end = (settle: () => void) => {
-      clearInterval(timer);
-      settle();
+  let over = false;
+  let timer = 0;
+  return new Promise<Proof>((resolve, reject) => {
+    const hear = (d: Foreign) => {
+      // What is said last is answered, too, and older extensions forget no listener.
+      if (over) return;
+      const p = heard(d, say);
+      if (p) resolve(p);
     };
-    extension.addMessageDataListener((d: Foreign) => {
+    const attempt = async (run: () => unknown) => {
       try {
-        const p = heard(d, say);
-        if (p) end(() => resolve(p));
-      } catch (err) {
-        end(() => reject(err as Error));
+        await run();
+      } catch (e) {
+        reject(e as Error);
       }
-    });
-    signal.addEventListener("abort", () => end(() => reject(new WalletError("aborted"))), { once: true });
+    };
+    const say = (message: unknown) =>
+      void attempt(async () => (extension ? hear(await extension.sendMessageDataAndRespond(message)) : older.sendMessageData(message)));
+    if (!extension) void attempt(() => older.addMessageDataListener((d: Foreign) => attempt(() => hear(d))));
+    signal.addEventListener("abort", () => reject(new WalletError("aborted")));
+    timer = window.setInterval(tick, 500, say);
     tick(say);
+  }).finally(() => {
+    over = true;
+    clearInterval(timer);
   });
 }
 
