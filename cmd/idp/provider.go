@@ -41,6 +41,7 @@ var (
 	_ audit.Journal      = (*postgres.Store)(nil)
 	_ web.Protocol       = (*oauth.Provider)(nil)
 	_ web.Logins         = (*login.Service)(nil)
+	_ web.FedCMProtocol  = (*oauth.Provider)(nil)
 	_ account.AdminStore = (*postgres.Store)(nil)
 )
 
@@ -122,6 +123,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Logo:   (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		Accounts:       &account.Service{Store: store},
+		FedCM:          newFedCM(cfg, store, ring, protocol),
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
 	})
 	if err != nil {
@@ -137,6 +139,14 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side}, nil
+}
+
+// newFedCM wires what answers browsers' own requests; nil if they are not to be answered.
+func newFedCM(cfg *config.Config, store *postgres.Store, ring *keyring.Ring, protocol *oauth.Provider) *web.FedCM {
+	if !cfg.FedCM.Enabled {
+		return nil
+	}
+	return &web.FedCM{Sessions: &login.FedCM{Store: store, MACs: ring.MACs}, Protocol: protocol, Applications: store.Applications}
 }
 
 // newProtocol wires what issues tokens.

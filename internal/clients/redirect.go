@@ -91,6 +91,23 @@ func OriginAllowed(c *idp.Client, origin string) bool {
 	return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return sameOrigin(Origin(uri), origin) })
 }
 
+// RedirectAt returns the redirect URI that a request from a page of this origin amounts
+// to: the given one, or the first registered one of the origin if none is given. It is "" if
+// the client has none there, so that no page asks in the name of another's client.
+func RedirectAt(registered []string, origin, given string) string {
+	if given != "" {
+		if origin != "" && Origin(given) == origin && MatchRedirect(registered, given) {
+			return given
+		}
+		return ""
+	}
+	i := slices.IndexFunc(registered, func(uri string) bool { return sameOrigin(Origin(uri), origin) })
+	if i < 0 {
+		return ""
+	}
+	return registered[i]
+}
+
 func sameOrigin(registered, origin string) bool {
 	if registered == "" {
 		return false

@@ -178,3 +178,29 @@ func TestOnlyOriginsOfTheClientsOwnPagesAreAllowed(t *testing.T) {
 		}
 	}
 }
+
+// The page that asks and the address that it names are one application's, whatever else is registered.
+func TestRedirectOfAnotherOriginIsNotThePages(t *testing.T) {
+	registered := []string{"com.example.app:/cb", "https://app.example.com/cb", "https://app.example.com/two", "https://other.example.com/cb", "http://localhost/cb"}
+	for _, tt := range []struct{ origin, given, want string }{
+		{"https://app.example.com", "", "https://app.example.com/cb"},
+		{"https://app.example.com", "https://app.example.com/two", "https://app.example.com/two"},
+		{"https://app.example.com", "https://app.example.com/three", ""},
+		{"https://app.example.com", "https://other.example.com/cb", ""},
+		{"https://app.example.com:8443", "", ""},
+		{"http://app.example.com", "", ""},
+		{"http://localhost:5173", "", "http://localhost/cb"},
+		{"http://localhost:5173", "http://localhost:5173/cb", "http://localhost:5173/cb"},
+		{"http://localhost:5173", "http://localhost:8080/cb", ""},
+		{"http://127.0.0.1:5173", "", ""},
+		{"com.example.app:", "", ""},
+		{"com.example.app:", "com.example.app:/cb", ""},
+		{"null", "", ""},
+		{"", "", ""},
+		{"", "com.example.app:/cb", ""},
+	} {
+		if got := RedirectAt(registered, tt.origin, tt.given); got != tt.want {
+			t.Errorf("%q for a page of %q: %q, want %q", tt.given, tt.origin, got, tt.want)
+		}
+	}
+}

@@ -64,6 +64,7 @@ type Config struct {
 	Audit     Audit     `yaml:"audit"`
 	Telemetry Telemetry `yaml:"telemetry"`
 	Branding  Branding  `yaml:"branding"`
+	FedCM     FedCM     `yaml:"fedcm"`
 
 	// Warnings are sentences about what works but should be looked at.
 	Warnings []string `yaml:"-"`
@@ -259,4 +260,13 @@ type Telemetry struct {
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn or error; default info
 	Format string `yaml:"format"` // json or text; default json
+}
+
+// FedCM lets browsers carry sign-ins between pages and the provider by themselves (W3C
+// Federated Credential Management). It works over https and on loopback hosts, which is wherever an issuer is.
+type FedCM struct {
+	// Enabled adds the endpoints, and a cookie that browsers send along from other
+	// sites. The registrable domain of the issuer must serve /.well-known/web-identity; the provider
+	// does so where its host is that domain. Default false.
+	Enabled bool `yaml:"enabled"`
 }

@@ -40,6 +40,14 @@ type Outcome struct {
 	SessionExpires time.Time
 }
 
+// Session is the new session; nil without a SessionSecret.
+func (o *Outcome) Session() *idp.Session {
+	if o.SessionSecret == "" {
+		return nil
+	}
+	return &idp.Session{Hash: hashOf(string(o.SessionSecret)), Identity: o.Identity, ExpiresAt: o.SessionExpires}
+}
+
 // Verify judges the answer to a login that Find returned. The same proof sent
 // twice succeeds twice with the same code; a different one is refused. Errors
 // are *Refusal, or wrap idp.ErrUnavailable.

@@ -28,6 +28,7 @@ type Request struct {
 	prompt   prompt
 	maxAge   time.Duration // negative: any
 	account  string        // that a hint asks for; "" for any
+	fedCM    bool
 }
 
 // Authorize validates an authorization request (OpenID Connect Core section
@@ -74,7 +75,7 @@ func requestOf(rp *relyingParty, keep url.Values) *Request {
 	return &Request{
 		Client: rp.Client, Params: keep.Encode(), State: keep.Get(paramState),
 		RedirectHost: redirectHost(rp.redirect), LoginHint: keep.Get(paramLoginHint),
-		redirect: rp.redirect, mode: keep.Get(paramResponseMode), prompt: promptOf(keep), maxAge: maxAgeOf(keep), account: accountOf(keep.Get(keptSubject)),
+		redirect: rp.redirect, fedCM: rp.fedCM, mode: keep.Get(paramResponseMode), prompt: promptOf(keep), maxAge: maxAgeOf(keep), account: accountOf(keep.Get(keptSubject)),
 	}
 }
 
@@ -182,7 +183,7 @@ func (p *Provider) restore(ctx context.Context, l *idp.Login) (url.Values, *rely
 	if err != nil {
 		return nil, nil, fmt.Errorf("stored request of login: %w", err)
 	}
-	rp, err := p.relyingParty(ctx, form)
+	rp, err := p.storedParty(ctx, form)
 	return form, rp, err
 }
 

@@ -90,5 +90,5 @@ func (p *Provider) ConsentRequired(r *Request) error {
 }
 
 func (p *Provider) answer(r *Request, e *Error) *Error {
-	return p.toClient(&relyingParty{Client: r.Client, redirect: r.redirect}, url.Values{paramState: {r.State}, paramResponseMode: {r.mode}}, e)
+	return p.toClient(&relyingParty{Client: r.Client, redirect: r.redirect, fedCM: r.fedCM}, url.Values{paramState: {r.State}, paramResponseMode: {r.mode}}, e)
 }

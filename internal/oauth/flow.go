@@ -45,6 +45,7 @@ type relyingParty struct {
 	*idp.Client
 	redirect string   // the redirect URI of this request, already matched
 	audience []string // of the grant that is claimed
+	fedCM    bool     // the request came by FedCM, and nothing is answered by a redirect
 }
 
 var _ fosite.Client = (*relyingParty)(nil)

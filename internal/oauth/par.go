@@ -98,7 +98,15 @@ func (p *Provider) pushed(ctx context.Context, handle string, form url.Values) (
 	if err != nil {
 		return nil, fmt.Errorf("stored pushed request: %w", err)
 	}
-	rp, err := p.relyingParty(ctx, keep)
+	if IsFedCM(keep) { // the handle is for a window of the browser's
+		return nil, bad(invalidRequestURI, "The request_uri is not one of a pushed request.")
+	}
+	return p.taken(ctx, keep, hash, loginID)
+}
+
+// taken is a request that was kept under a handle.
+func (p *Provider) taken(ctx context.Context, keep url.Values, hash []byte, loginID string) (*Request, error) {
+	rp, err := p.storedParty(ctx, keep)
 	if err != nil {
 		return nil, err
 	}

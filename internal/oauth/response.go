@@ -25,6 +25,10 @@ type Response struct {
 	RedirectTo string
 	FormPost   url.Values // to be posted to RedirectTo; nil: go there
 	Code       string     // empty if the person refused
+	// FedCM says that the response is for the browser, which has it from IdentityProvider.resolve,
+	// and nowhere to be sent. Token is that response, empty if the person refused.
+	FedCM bool
+	Token string
 }
 
 // Response answers the authorization request of an ended login: with its code,
@@ -34,6 +38,9 @@ func (p *Provider) Response(ctx context.Context, l *idp.Login) (Response, error)
 	form, rp, err := p.restore(ctx, l)
 	if err != nil {
 		return Response{}, err
+	}
+	if l.Denied && rp.fedCM {
+		return Response{FedCM: true}, nil
 	}
 	if l.Denied {
 		to, post := p.respond(rp, form, failed(&Error{Code: accessDenied, Description: "The sign-in was cancelled."}))
@@ -46,12 +53,19 @@ func (p *Provider) Response(ctx context.Context, l *idp.Login) (Response, error)
 	case code == "" || !p.Now().Before(l.CodeExpiry):
 		return Response{}, fmt.Errorf("authorization code: %w", idp.ErrExpired)
 	}
+	if rp.fedCM {
+		token, err := p.fedCMToken(code, form.Get(paramState))
+		return Response{FedCM: true, Token: token, Code: code}, err
+	}
 	to, post := p.respond(rp, form, url.Values{"code": {code}})
-	return Response{to, post, code}, nil
+	return Response{RedirectTo: to, FormPost: post, Code: code}, nil
 }
 
 // toClient makes an error one that is answered at the client's redirect URI.
 func (p *Provider) toClient(rp *relyingParty, form url.Values, e *Error) *Error {
+	if rp.fedCM {
+		return toPage(rp, e)
+	}
 	e.Status = http.StatusSeeOther
 	if rp.Client != nil {
 		e.ClientID = rp.ID

@@ -19,8 +19,9 @@ func (s *server) authorizeURL(r *http.Request, l *idp.Login, prompt string) stri
 	if oauth.DeviceOf(l) != "" {
 		return s.base + "/device"
 	}
-	// A request that was pushed is never shown to the browser, which could change it.
-	if c, err := s.Clients.Client(r.Context(), l.ClientID); err == nil && c.RequirePushedAuthorizationRequests {
+	// A request that was pushed is never shown to the browser, which could change it; one by
+	// FedCM is none of the authorization endpoint's.
+	if c, err := s.Clients.Client(r.Context(), l.ClientID); err == nil && c.RequirePushedAuthorizationRequests || oauth.IsFedCM(params) {
 		return s.base + "/login/" + l.ID + "/again?" + url.Values{"prompt": {prompt}}.Encode()
 	}
 	if prompt != "" {

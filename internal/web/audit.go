@@ -77,7 +77,7 @@ func describeError(e *idp.Event, refused *oauth.Error) {
 var subjects = map[string]string{
 	"authorize": "authorize", "login": "login", "continue": "login", "consent": "consent", "device": "device",
 	"device_authorization": "device", "token": "token", "par": "par", "revoke": "revoke", "introspect": "introspect",
-	"userinfo": "userinfo", "logout": "logout", "account": "account",
+	"userinfo": "userinfo", "logout": "logout", "account": "account", "fedcm": "authorize",
 	"initiate-login": "authorize", "verify-login": "login",
 }
 

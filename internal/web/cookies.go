@@ -100,10 +100,12 @@ func (s *server) startSession(w http.ResponseWriter, r *http.Request, out *login
 		return
 	}
 	s.setSession(w, out.SessionSecret, out.SessionExpires)
+	s.announce(w, out.Session())
 }
 
 func (s *server) dropSession(w http.ResponseWriter) {
 	http.SetCookie(w, s.cookie(sessionCookie, "", -time.Second))
+	s.announce(w, nil)
 }
 
 func (s *server) setSession(w http.ResponseWriter, secret idp.Secret, expires time.Time) {

@@ -177,7 +177,7 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if l.ClientID == "" {
-		return render(w, r, http.StatusOK, templates.MessagePage(s.endedHere(r, l)))
+		return s.endHere(w, r, l)
 	}
 	if oauth.DeviceOf(l) != "" {
 		return s.deviceEnd(w, r, l)
@@ -190,12 +190,27 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if response.FedCM {
+		return s.endFedCM(w, r, l, response.Token)
+	}
 	if response.FormPost != nil {
 		return s.formPost(w, r, app.name, response.RedirectTo, response.FormPost)
 	}
 	return render(w, r, http.StatusOK, templates.ContinuePage(templates.Continue{
 		Page: s.view(r, entryOf(r).reader.T("Continue"), ""), To: response.RedirectTo, ClientName: app.name,
 	}))
+}
+
+// endHere shows the end of a sign-in to the provider itself, or leads back to who asked for it.
+func (s *server) endHere(w http.ResponseWriter, r *http.Request, l *idp.Login) error {
+	switch {
+	case l.Params != fedCMSignIn:
+		return render(w, r, http.StatusOK, templates.MessagePage(s.endedHere(r, l)))
+	case l.Denied:
+		return s.endFedCM(w, r, l, "")
+	}
+	redirect(w, s.base+"/fedcm/login")
+	return nil
 }
 
 // endedHere is the end of a sign-in to the provider itself.

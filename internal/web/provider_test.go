@@ -56,6 +56,7 @@ type provider struct {
 	ahead  atomic.Int64                 // how far the provider's clock is ahead
 	access atomic.Pointer[access.Rules] // what the policy "members" of some clients is; nil: everybody
 	log    syncBuffer
+	fedCM  bool // browsers may ask by themselves
 }
 
 type syncBuffer struct {
@@ -75,10 +76,13 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func newProvider(t *testing.T) *provider {
+func newProvider(t *testing.T, change ...func(*provider)) *provider {
 	t.Helper()
 	p := &provider{t: t, chain: neartest.NewChain("testnet"), alice: neartest.NewWallet("alice.testnet"), pool: pgtest.New(t)}
 	p.chain.AddKey("alice.testnet", p.alice.PublicKey(), neartest.FullAccess)
+	for _, f := range change {
+		f(p)
+	}
 	var handler http.Handler
 	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(p.server.Close)
@@ -149,11 +153,15 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 		Store: store, Chain: chain, Issuer: protocol, IssuerURL: p.issuer, Recipient: recipient, Network: "testnet",
 		TTL: 5 * time.Minute, Idle: time.Hour, Absolute: 2 * time.Hour, RevokeOffline: true, Now: p.now,
 	})
-	handler, err := web.New(web.Options{
+	options := web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
 		Wallets:  []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
 		Accounts: &account.Service{Store: store}, Ready: store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
-	})
+	}
+	if p.fedCM {
+		options.FedCM = &web.FedCM{Sessions: &login.FedCM{Store: store, MACs: ring.MACs}, Protocol: protocol, Applications: store.Applications}
+	}
+	handler, err := web.New(options)
 	must(p.t, err)
 	return handler
 }

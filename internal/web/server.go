@@ -93,6 +93,8 @@ type Options struct {
 	Protocol Protocol
 	Clients  Clients
 	Accounts Accounts
+	// FedCM answers browsers' own sign-in requests; nil: it is off.
+	FedCM *FedCM
 	// Describe says in plain words what a scope lets a client learn or do.
 	Describe func(scope string) text.Message
 
@@ -226,6 +228,8 @@ func (s *server) routes() *http.ServeMux {
 	at("GET /icons/{file}", serveIcons(s.Icons))
 	at("GET "+static.ButtonPrefix+"{file}", s.button())
 	at("GET /logo/{file}", s.page(s.logo))
+
+	s.fedCMRoutes(mux, at)
 
 	at("GET /healthz", http.HandlerFunc(s.alive))
 	at("GET /readyz", s.api(s.ready))

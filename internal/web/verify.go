@@ -71,7 +71,7 @@ func (s *server) destination(r *http.Request, l *idp.Login) (to, code string, er
 		return s.url("/continue/" + l.ID), "", nil
 	}
 	response, err := s.Protocol.Response(r.Context(), l)
-	if response.FormPost != nil {
+	if response.FormPost != nil || response.FedCM {
 		return s.url("/continue/" + l.ID), response.Code, err
 	}
 	return response.RedirectTo, response.Code, err

@@ -44,7 +44,7 @@ func (s *server) application(ctx context.Context, l *idp.Login) (application, er
 	if oauth.DeviceOf(l) != "" {
 		return application{name: c.DisplayName(), host: oauth.OnAnotherDevice}, nil
 	}
-	uri := params.Get("redirect_uri")
+	uri := oauth.ReturnsTo(params)
 	if uri == "" && len(c.RedirectURIs) > 0 {
 		uri = c.RedirectURIs[0]
 	}
