@@ -215,7 +215,7 @@ func (d *development) build(key idp.Secret, network string) providerOptions {
 		d.network = demo.NewNetwork(key)
 		d.wallet = demo.NewWallet(d.network, hostPort(devWalletHost, d.walletListener))
 		c.Near.RPC = []string{"http://" + d.rpcListener.Addr().String()}
-		c.Wallets = []config.Wallet{} // the others' accounts are not on this network
+		c.Wallets = []config.Wallet{{ID: "announced"}, {ID: "near-cli"}} // the others' accounts are not on this network
 		options.Wallets = []templates.Wallet{{
 			ID: "development", Name: "Development wallet", Kind: templates.WalletPopup, URL: d.wallet.URL(),
 		}}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"near-idp/internal/config"
 	"near-idp/internal/icon"
 	"near-idp/internal/web"
@@ -23,6 +25,8 @@ func wallets(cfg *config.Config) (list []templates.Wallet, icons []*icon.Icon) {
 		switch w.Protocol {
 		case config.Extension:
 			button.Kind = templates.WalletInjected
+		case config.LedgerHID:
+			button.Kind, button.URL = templates.WalletLedger, static.URL("ledger.js")
 		case config.MeteorWeb:
 			button.Kind = templates.WalletMeteor
 		case config.IntearWeb:
@@ -38,4 +42,9 @@ func wallets(cfg *config.Config) (list []templates.Wallet, icons []*icon.Icon) {
 		list = append(list, button)
 	}
 	return list, icons
+}
+
+// offers reports that a wallet of the protocol is on the list.
+func offers(cfg *config.Config, protocol string) bool {
+	return slices.ContainsFunc(cfg.OfferedWallets(), func(w config.Wallet) bool { return w.Protocol == protocol })
 }

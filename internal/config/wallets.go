@@ -17,6 +17,7 @@ const (
 	SignMessage = "sign-message" // MyNearWallet's /sign-message, in a window or in the page's place
 	MeteorWeb   = "meteor"       // Meteor's window or its extension
 	IntearWeb   = "intear"       // Intear's window
+	LedgerHID   = "ledger"       // a Ledger over WebHID
 	Extension   = "extension"    // an object that an extension puts into the page, by the wallet's id
 	Announced   = "announced"    // whatever announces itself by the injected-wallet standard
 	CommandLine = "command-line" // the NEAR CLI: a command to run, whose output is pasted
@@ -69,6 +70,7 @@ var knownWallets = map[string]knownWallet{
 	"bitte":        {name: "Bitte", protocol: SignMessage, urls: map[string]string{Mainnet: "https://wallet.bitte.ai", Testnet: "https://testnet.wallet.bitte.ai"}},
 	"hot":          {name: "HOT Wallet", protocol: Extension, networks: []string{Mainnet}},
 	"intear":       {name: "Intear Wallet", protocol: IntearWeb, urls: everywhere("https://wallet.intear.tech")},
+	"ledger":       {name: "Ledger", protocol: LedgerHID},
 	"meteor":       {name: "Meteor Wallet", protocol: MeteorWeb, urls: everywhere("https://wallet.meteorwallet.app")},
 	"mynearwallet": {name: "MyNearWallet", protocol: SignMessage, urls: map[string]string{Mainnet: "https://app.mynearwallet.com", Testnet: "https://testnet.mynearwallet.com"}},
 	"near-cli":     {name: "NEAR CLI", protocol: CommandLine},

@@ -161,8 +161,9 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	var log bytes.Buffer
 	opts := Options{
 		Issuer: testIssuer, Brand: "Example ID", Network: "testnet",
-		Wallets: []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
-		Logins:  f, Protocol: f, Clients: f,
+		Wallets:   []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
+		Announced: true, CommandLine: true,
+		Logins: f, Protocol: f, Clients: f,
 		Ready:          func(context.Context) error { return nil },
 		Describe:       func(string) text.Message { return "Learn {scope}" },
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},

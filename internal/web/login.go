@@ -68,7 +68,7 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	if !s.Now().Before(l.ExpiresAt) {
 		view.Panel = templates.PanelExpired
 	}
-	return render(w, r, http.StatusOK, templates.LoginPage(view))
+	return renderLogin(w, r, http.StatusOK, view)
 }
 
 // A challengeBody is the public contract of architecture.md, section 3.

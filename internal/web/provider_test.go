@@ -155,7 +155,8 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	})
 	options := web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
-		Wallets:  []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
+		Wallets:   []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
+		Announced: true, CommandLine: true,
 		Accounts: &account.Service{Store: store}, Ready: store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
 	}
 	if p.fedCM {

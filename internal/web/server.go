@@ -88,6 +88,8 @@ type Options struct {
 	Icons   []*icon.Icon // served at IconPath
 	// Logo returns the PNG of a client's logo by its hash, or idp.ErrNotFound; nil: there is none.
 	Logo func(ctx context.Context, hash string) ([]byte, error)
+	// Announced offers wallets that announce themselves to the login page, CommandLine the NEAR CLI.
+	Announced, CommandLine bool
 
 	Logins   Logins
 	Protocol Protocol
@@ -160,6 +162,9 @@ func New(opts Options) (http.Handler, error) {
 			wallet.IconURL = static.WalletIcon(wallet.ID)
 		}
 		wallet.IconURL = s.base + wallet.IconURL
+		if wallet.Kind == templates.WalletLedger {
+			wallet.URL = s.base + wallet.URL
+		}
 		s.Wallets[i] = wallet
 	}
 	return s.observe(s.dispatch(s.routes())), nil

@@ -131,5 +131,5 @@ func (s *server) showRefusal(w http.ResponseWriter, r *http.Request, l *idp.Logi
 	if f.Retryable {
 		view.Pasted = pasted
 	}
-	return render(w, r, f.Status, templates.LoginPage(view))
+	return renderLogin(w, r, f.Status, view)
 }

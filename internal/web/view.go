@@ -100,13 +100,27 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 		RenewURL:   path + "/renew",
 		CancelURL:  path + "/cancel",
 		SessionURL: path + "/session",
+		Announced:  s.Announced,
 		CLICommand: s.cliCommand(l, app.hint),
 	}, nil
 }
 
+// renderLogin renders the login page. With a Ledger on the list it may speak to devices
+// that the person chooses, which no other page may.
+func renderLogin(w http.ResponseWriter, r *http.Request, status int, view templates.Login) error {
+	if view.Offers(templates.WalletLedger) {
+		policy := w.Header().Get("Permissions-Policy")
+		w.Header().Set("Permissions-Policy", strings.Replace(policy, "hid=()", "hid=(self)", 1))
+	}
+	return render(w, r, status, templates.LoginPage(view))
+}
+
 // cliCommand is what signs the challenge with the NEAR CLI (wallets.md, section
-// 3.1). Without an account it ends early, and the CLI asks for what is left.
+// 3.1); "" if it is not offered. Without an account it ends early, and the CLI asks for what is left.
 func (s *server) cliCommand(l *idp.Login, account string) string {
+	if !s.CommandLine {
+		return ""
+	}
 	command := "near message sign-nep413 utf8 " + quote(l.Message) +
 		" nonce " + quote(base64.StdEncoding.EncodeToString(l.Nonce[:])) + " recipient " + quote(l.Recipient)
 	if account == "" {

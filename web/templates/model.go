@@ -53,6 +53,7 @@ const (
 	WalletRedirect = "redirect" // MyNearWallet's /sign-message, always in the page's place
 	WalletMeteor   = "meteor"   // Meteor's window, or its extension
 	WalletIntear   = "intear"   // Intear's window
+	WalletLedger   = "ledger"   // a Ledger over WebHID; its button appears where the browser has that
 )
 
 // Wallet is one entry of the server's list for its network, in its order. The scripts
@@ -61,7 +62,7 @@ type Wallet struct {
 	ID      string
 	Name    string
 	Kind    string
-	URL     string // origin of a web wallet; empty for an injected one
+	URL     string // origin of a web wallet, or the script of WalletLedger; empty for an injected one
 	IconURL string // static.WalletIcon(ID); empty: a tile with the initial
 }
 
@@ -74,7 +75,8 @@ type Login struct {
 	IssuerHost string
 	LoginHint  string // the account the application expects; empty: any
 	Wallets    []Wallet
-	Renewals   int // how many expired logins this one continues; the page renews silently while it is below 3
+	Announced  bool // wallets that announce themselves to the page are offered
+	Renewals   int  // how many expired logins this one continues; the page renews silently while it is below 3
 
 	LoginURL  string // this page: GET, for "try again" without JavaScript
 	VerifyURL string // POST, JSON (architecture.md, section 3)
@@ -86,7 +88,7 @@ type Login struct {
 	SessionAccount string
 	SessionURL     string // POST, form: continue as SessionAccount
 
-	CLICommand string
+	CLICommand string // empty: the NEAR CLI is not offered
 
 	Panel   Panel  // the panel to show first; empty means PanelChoose
 	Account string // the account a refusal is about; empty if unknown

@@ -9,6 +9,7 @@ type Panel string
 // The panels.
 const (
 	PanelChoose             Panel = "choose"
+	PanelLedger             Panel = "ledger"
 	PanelWaiting            Panel = "waiting"
 	PanelVerifying          Panel = "verifying"
 	PanelRejected           Panel = "rejected"

@@ -26,6 +26,7 @@ func login(text string) Login {
 		Wallets: []Wallet{
 			{ID: text, Name: text, Kind: WalletPopup, URL: text, IconURL: "/static/icons/wallet.svg"},
 			{ID: "hot", Name: text, Kind: WalletInjected, IconURL: "/static/icons/hot.svg"},
+			{ID: "ledger", Name: text, Kind: WalletLedger, URL: "/static/ledger.js", IconURL: "/static/icons/ledger.svg"},
 		},
 		LoginURL: "/login/x", VerifyURL: "/login/x/verify", PasteURL: "/login/x/paste", RenewURL: "/login/x/renew", CancelURL: "/login/x/cancel",
 		CLICommand: text, Error: text, Account: text, Pasted: text,

@@ -33,6 +33,7 @@ const small = () => matchMedia("(max-width: 40em), (pointer: coarse)").matches;
 function ask(b: HTMLElement, signal: AbortSignal): Promise<Proof> {
   const { wallet: id = "", url = "", kind } = b.dataset;
   if (kind === "injected") return injected(id, challenge);
+  if (kind === "ledger") return import(url).then((m) => m.ledger(challenge, panel(kind), signal));
   if (kind === "meteor") return meteor(url, challenge, signal);
   if (kind === "intear") return intear(url, challenge, signal);
   return signMessage(url, challenge, signal);
@@ -57,13 +58,14 @@ async function choose(b: HTMLElement, redirect = false): Promise<void> {
     if (attempt === mine) await verify(p, id, depart);
   } catch (e) {
     const { code, message } = failure(e);
-    if (attempt !== mine || code === "aborted") return;
+    if (mine.signal.aborted) return;
     if (code === "popup_blocked") one("[data-act=redirect]").hidden = !speaksSignMessage(b);
     show(code, { text: message && sentence("walletSaid", { message }) });
   }
 }
 
 function waiting(b: HTMLElement): void {
+  if (b.dataset.kind === "ledger") return show("ledger");
   show("waiting", { heading: sentence("continueIn", { wallet: named(b) }) });
 }
 
@@ -181,7 +183,9 @@ addEventListener("pageshow", (e) => {
   if (e.persisted && showing() === "waiting") show("choose");
 });
 
-discover(challenge.network, announce);
+// Found or not, a Ledger stays where the operator put it: the browser has it, not the person.
+for (const b of all("[data-kind=ledger]")) b.parentElement!.hidden = !("hid" in navigator);
+if ("announced" in list.dataset) discover(challenge.network, announce);
 detect();
 order(true);
 for (const delay of [100, 500, 1500]) setTimeout(detect, delay);
