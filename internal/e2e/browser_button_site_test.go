@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ type buttonPage struct {
 	element  string // what stands on the page, and on that of the redirect URI unless callback does
 	callback string
 	script   string // of every page, besides one that listens
+	own      bool   // the application serves the button itself, as npm has it
 }
 
 // listen keeps what the button told the page.
@@ -34,6 +36,9 @@ for (const name of ["start", "success", "error"])
 func (a buttonPage) serve(t testing.TB, issuer string) (origin string) {
 	t.Helper()
 	b := static.CurrentButton(issuer)
+	if a.own {
+		b.URL = "/near-signin-button.js"
+	}
 	if a.callback == "" {
 		a.callback = a.element
 	}
@@ -41,6 +46,10 @@ func (a buttonPage) serve(t testing.TB, issuer string) (origin string) {
 		if r.URL.Path == "/page.js" {
 			w.Header().Set("Content-Type", "text/javascript")
 			fmt.Fprint(w, listen+strings.ReplaceAll(a.script, "BUTTON", b.URL))
+			return
+		}
+		if r.URL.Path == "/near-signin-button.js" {
+			http.ServeFile(w, r, filepath.Join("..", "..", "packages", "button", "near-signin-button.js"))
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
