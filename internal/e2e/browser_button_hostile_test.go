@@ -36,7 +36,7 @@ func (r *rogue) alg(alg, kid string) {
 	r.header, r.sign = map[string]any{"alg": alg, "kid": kid}, signedBy(alg)
 }
 
-// R04, T01 to T04 as the client must hold to them: the answer's issuer, and the ID token's.
+// What a client has to hold to: the answer's issuer (RFC 9207), and the ID token (OpenID Connect Core, 3.1.3.7).
 func TestButtonVerifiesWhatItIsTold(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -151,7 +151,7 @@ func flipped(text string) string {
 	return "A" + text[1:]
 }
 
-// A02, R05: an answer that this browser did not ask for (login CSRF), one that is used again, and
+// An answer that this browser did not ask for (login CSRF), one that is used again, and
 // one that comes late redeem nothing.
 func TestButtonRedeemsOnlyWhatItAskedFor(t *testing.T) {
 	t.Parallel()

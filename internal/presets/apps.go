@@ -111,6 +111,16 @@ func spaSnippet(x Context) ([]Block, error) {
 	return []Block{{
 		Place: "new UserManager(…) of oidc-client-ts", Format: "json", Text: text,
 		Note: "Call signinRedirect() to sign in, and signinCallback() on the page of the redirect URI. The provider lets pages of that origin read its answers.",
+	}, {
+		Place: "or, without a library, the button of the provider: on the page that signs in, and on that of the redirect URI", Format: "html",
+		Text: lines(
+			`<script type="module" src=`+attribute(x.Issuer+"/button/v1.js")+`></script>`,
+			`<near-signin-button client-id=`+attribute(x.Client.ID)+` redirect-uri=`+attribute(x.redirectURI())+` scope=`+attribute(x.Client.Scope)+`></near-signin-button>`,
+			`<script type="module">`,
+			`  addEventListener("near-signin-success", (e) => console.log(e.detail.claims.sub, e.detail.access_token));`,
+			`</script>`,
+		),
+		Note: "With mode=\"popup\" the page stays where it is. " + x.Issuer + "/button/v1.json names an address whose bytes never change, with its integrity; docs/button.md has the rest.",
 	}}, nil
 }
 

@@ -3,6 +3,7 @@ package presets_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +91,8 @@ func values(t *testing.T, block presets.Block) []string {
 		return decode(t, toml.NewDecoder(strings.NewReader(block.Text)).Decode)
 	case "ini":
 		return readINI(t, block.Text)
+	case "html":
+		return readHTML(t, block.Text)
 	case "sh":
 		return runShell(t, block.Text)
 	case "ruby", "groovy":
@@ -103,6 +106,30 @@ func values(t *testing.T, block presets.Block) []string {
 	}
 	t.Fatalf("%s has the format %q, which nothing reads", block.Place, block.Format)
 	return nil
+}
+
+// readHTML returns the attributes of every element.
+func readHTML(t *testing.T, text string) (all []string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Entity = xml.HTMLEntity
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("cannot be read: %v\n%s", err, text)
+		}
+		if element, ok := token.(xml.StartElement); ok {
+			if !slices.Contains([]string{"script", "near-signin-button"}, element.Name.Local) {
+				t.Errorf("an element %s", element.Name.Local)
+			}
+			for _, a := range element.Attr {
+				all = append(all, a.Value)
+			}
+		}
+	}
 }
 
 func decode(t *testing.T, read func(any) error) (all []string) {

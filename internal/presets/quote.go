@@ -2,6 +2,7 @@ package presets
 
 import (
 	"fmt"
+	"html"
 	"regexp"
 	"strings"
 	"unicode"
@@ -25,6 +26,11 @@ func quoted(text string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// attribute writes text as the value of an attribute of HTML.
+func attribute(text string) string {
+	return `"` + html.EscapeString(strings.ToValidUTF8(text, string(unicode.ReplacementChar))) + `"`
 }
 
 func quotedList(list []string) string {

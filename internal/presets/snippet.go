@@ -45,7 +45,7 @@ const openToAll = "Whoever has a NEAR account can sign in there, until the clien
 // A Block is pasted into one place.
 type Block struct {
 	Place  string `json:"place"`  // the file, page or shell
-	Format string `json:"format"` // what highlights it: ini, toml, yaml, json, sh, ruby, groovy or text
+	Format string `json:"format"` // what highlights it: ini, toml, yaml, json, html, sh, ruby, groovy or text
 	Text   string `json:"text"`   // ends with a line feed
 	Note   string `json:"note,omitempty"`
 }
