@@ -106,14 +106,20 @@ func forgery(b *profile) string {
 	b.Helper()
 	mallory := neartest.NewWallet("mallory" + b.signer.AccountID[max(0, len(b.signer.AccountID)-30):])
 	b.chain.AddKey(mallory.AccountID, mallory.PublicKey(), neartest.FullAccess)
-	var c challenge
-	text := value[string](b.first, `fetch(location.href, {headers: {Accept: "application/json"}}).then((r) => r.text())`)
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		b.Fatal(err)
-	}
+	c := b.first.challenge()
 	return encode(b, map[string]any{"status": "success", "signedRequest": map[string]string{
 		"accountId": mallory.AccountID, "publicKey": mallory.PublicKey(), "signature": mallory.Sign(c.Message, c.NonceBytes, c.Recipient, nil),
 	}})
+}
+
+// challenge is what the login page wants signed.
+func (w *window) challenge() (c challenge) {
+	w.Helper()
+	text := value[string](w, `fetch(location.href, {headers: {Accept: "application/json"}}).then((r) => r.text())`)
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		w.Fatal(err)
+	}
+	return c
 }
 
 // forge has messages posted by script, and waits until the page has seen the last.
@@ -147,6 +153,7 @@ func forgedByAFrame(b *profile) {
 	b.signedIn(q)
 }
 
+// W08: the right window, after it went elsewhere.
 func forgedByAnotherOrigin(b *profile) {
 	b.first.begin()
 	message := forgery(b)

@@ -52,6 +52,7 @@ func TestOurOwnIconsCanBeRead(t *testing.T) {
 	}
 }
 
+// W09: a script or an address in a picture.
 func TestDrawingsThatDoMoreThanDrawAreRefused(t *testing.T) {
 	t.Parallel()
 	within := func(text string) string { return strings.Replace(circle, "<circle", text+"<circle", 1) }

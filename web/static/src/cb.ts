@@ -1,5 +1,6 @@
 // The callback page: a redirect wallet's answer is in the fragment, which never reaches a server by itself.
 
+import { fits } from "./codec";
 import { lastWallet } from "./memory";
 import { main, sentence, show } from "./panels";
 import { depart, verify, type Handover } from "./verify";
@@ -25,20 +26,16 @@ async function handOver(panel: string, said: Handover, alone: () => void): Promi
   show(panel, { text: sentence("elsewhere") });
 }
 
-const signature = answer.get("signature");
+const [accountId, publicKey, signature, state] = ["accountId", "publicKey", "signature", "state"].map((name) => answer.get(name) ?? undefined);
 if (signature) {
-  const state = answer.get("state");
-  void verify(
-    {
-      accountId: answer.get("accountId") ?? "",
-      publicKey: answer.get("publicKey") ?? "",
+  if (fits(accountId) && fits(publicKey) && fits(signature)) {
+    void verify(
       // A '+' that was not encoded arrives as a space.
-      signature: signature.replaceAll(" ", "+"),
-      ...(state !== null && { state }),
-    },
-    lastWallet() || "redirect",
-    (to) => void handOver("success", { to }, () => depart(to)),
-  );
+      { accountId, publicKey, signature: signature.replaceAll(" ", "+"), ...(fits(state) && { state }) },
+      lastWallet() || "redirect",
+      (to) => void handOver("success", { to }, () => depart(to)),
+    );
+  } else show("bad_signature");
 } else if (answer.has("error") || answer.has("accountId")) {
   void handOver("rejected", { refused: true }, () => show("rejected"));
 } else {

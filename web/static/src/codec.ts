@@ -58,7 +58,8 @@ function bytes(v: Foreign): Uint8Array {
   return Uint8Array.from(list);
 }
 
-const fits = (v: unknown): v is string => typeof v === "string" && v !== "" && v.length < 256;
+/** What could be an account, a key or a signature. */
+export const fits = (v: unknown): v is string => typeof v === "string" && v !== "" && v.length < 256;
 
 /**
  * Accepts every shape wallets are known to answer in; an empty signature is a refusal.
