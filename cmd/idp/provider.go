@@ -119,8 +119,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	listed, icons := wallets(cfg)
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
-		Wallets: append(opts.Wallets, listed...), Icons: icons,
-		Logo:      (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
+		Wallets: append(opts.Wallets, listed...), Icons: append(icons, operatorIcons(cfg)...),
+		Operator: operator(cfg), Logo: (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Announced: offers(cfg, config.Announced), CommandLine: offers(cfg, config.CommandLine),
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
 		Accounts:       &account.Service{Store: store},

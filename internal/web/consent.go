@@ -91,8 +91,12 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 	}
 	reader := entryOf(r).reader
 	view := templates.Consent{
-		Page:       s.view(r, reader.T("Allow {client}", "client", app.name), ""),
+		Page:       accented(s.view(r, reader.T("Allow {client}", "client", app.name), ""), app.mark),
 		ClientName: app.name,
+		Mark:       app.mark,
+		FirstParty: app.firstParty,
+		Links:      app.links,
+		Remembered: terms.Asked == idp.AskUnlessRemembered,
 		ClientHost: hostName(reader, app.host),
 		Account:    l.Proof.AccountID,
 		Network:    s.Network,

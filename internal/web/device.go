@@ -154,7 +154,8 @@ func (s *server) deviceView(r *http.Request, l *idp.Login) (templates.Device, er
 	reader := entryOf(r).reader
 	shown := oauth.ShownUserCode(device.UserCode)
 	view := templates.Device{
-		Page: s.view(r, reader.T("Sign in on another device"), ""), ClientName: app.name, UserCode: shown,
+		Page:       accented(s.view(r, reader.T("Sign in on another device"), ""), app.mark),
+		ClientName: app.name, Mark: app.mark, FirstParty: app.firstParty, Links: app.links, UserCode: shown,
 		Address: device.Sender.Address, Agent: device.Sender.Agent, Asked: ago(reader, s.Now().Sub(device.CreatedAt)), Scopes: s.describe(reader, device.Scopes),
 		Elsewhere: elsewhere(device.Sender, sender(r)), Choices: device.Choices,
 		NextURL: s.base + "/login/" + l.ID, CancelURL: s.base + "/login/" + l.ID + "/cancel",

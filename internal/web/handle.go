@@ -153,6 +153,8 @@ func (s *server) view(r *http.Request, title, script string) templates.Page {
 		IconURL:   s.base + static.URL("icons/provider.svg"),
 		RequestID: entryOf(r).id,
 		Text:      entryOf(r).reader,
+		Accent:    s.Operator.Color,
+		Operator:  s.Operator,
 	}
 	if r.Method == http.MethodGet && r.URL.RawQuery == "" { // of others, the path alone is not the same page
 		p.LanguageURL, p.Here = s.base+"/language", r.URL.EscapedPath()

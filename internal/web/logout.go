@@ -100,6 +100,10 @@ func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutR
 		Page: s.view(r, entryOf(r).reader.T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
 		LogoutURL: s.base + "/logout", CancelURL: s.base + "/",
 	}
+	if req.Client != nil && !req.Refused {
+		view.Mark = s.mark(req.Client)
+		view.Page = accented(view.Page, view.Mark)
+	}
 	if req.RedirectTo != "" {
 		view.ClientID, view.RedirectURI, view.State = req.Client.ID, form.Get("post_logout_redirect_uri"), form.Get("state")
 	}

@@ -86,6 +86,8 @@ type Options struct {
 	// Wallets are those for Network, in the order shown. Their IconURL is below the issuer; an empty one is filled in.
 	Wallets []templates.Wallet
 	Icons   []*icon.Icon // served at IconPath
+	// Operator is what pages show besides Brand. Its LogoURL is below the issuer.
+	Operator templates.Operator
 	// Logo returns the PNG of a client's logo by its hash, or idp.ErrNotFound; nil: there is none.
 	Logo func(ctx context.Context, hash string) ([]byte, error)
 	// Announced offers wallets that announce themselves to the login page, CommandLine the NEAR CLI.
@@ -148,6 +150,9 @@ func New(opts Options) (http.Handler, error) {
 	}
 	if s.Brand == "" {
 		s.Brand = issuer.Hostname()
+	}
+	if s.Operator.LogoURL != "" {
+		s.Operator.LogoURL = s.base + s.Operator.LogoURL
 	}
 	if s.Log == nil {
 		s.Log = slog.Default()

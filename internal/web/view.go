@@ -20,9 +20,12 @@ const onThisDevice = "an app on this device"
 
 // An application is what people are shown of the client of a login.
 type application struct {
-	name string // "" for a sign-in to the provider itself
-	host string // of the redirect URI
-	hint string // the account it expects, "" for any
+	name       string // "" for a sign-in to the provider itself
+	mark       templates.Mark
+	links      templates.Links
+	firstParty bool
+	host       string // of the redirect URI
+	hint       string // the account it expects, "" for any
 }
 
 func (s *server) application(ctx context.Context, l *idp.Login) (application, error) {
@@ -41,14 +44,16 @@ func (s *server) application(ctx context.Context, l *idp.Login) (application, er
 	if err != nil {
 		return application{}, err
 	}
+	app := application{name: c.DisplayName(), mark: s.mark(c), links: templates.Links{PolicyURL: c.PolicyURI, TermsURL: c.TosURI}, firstParty: c.FirstParty}
 	if oauth.DeviceOf(l) != "" {
-		return application{name: c.DisplayName(), host: oauth.OnAnotherDevice}, nil
+		app.host = oauth.OnAnotherDevice
+		return app, nil
 	}
 	uri := oauth.ReturnsTo(params)
 	if uri == "" && len(c.RedirectURIs) > 0 {
 		uri = c.RedirectURIs[0]
 	}
-	app := application{name: c.DisplayName(), host: shownHost(uri)}
+	app.host = shownHost(uri)
 	if hint := params.Get("login_hint"); accountSyntax.MatchString(hint) {
 		app.hint = hint
 	}
@@ -76,7 +81,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 	}
 	path := s.base + "/login/" + l.ID
 	return templates.Login{
-		Page: s.view(r, title, "login.js"),
+		Page: accented(s.view(r, title, "login.js"), app.mark),
 		Challenge: templates.Challenge{
 			LoginID:     l.ID,
 			Message:     l.Message,
@@ -89,6 +94,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 			ExpiresIn:   max(0, l.ExpiresAt.Sub(s.Now())),
 		},
 		ClientName: app.name,
+		Mark:       app.mark,
 		ClientHost: hostName(reader, app.host),
 		IssuerHost: l.Recipient,
 		LoginHint:  app.hint,

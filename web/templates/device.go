@@ -14,6 +14,9 @@ type DeviceCode struct {
 type Device struct {
 	Page
 	ClientName string
+	Mark       Mark
+	FirstParty bool // the operator's own
+	Links      Links
 	UserCode   string // as the device shows it
 	Address    string // that asked; empty if unknown
 	Elsewhere  bool   // that is not the network that the person is on

@@ -3,6 +3,7 @@ package templates
 // Logout is /logout where the person has to be asked.
 type Logout struct {
 	Page
+	Mark      Mark   // of the application that asks; without a name: none does
 	Account   string // that is signed in
 	Network   string
 	LogoutURL string // POST, form field "decision": "logout", and the three below

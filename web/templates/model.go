@@ -25,6 +25,8 @@ type Page struct {
 	IconURL   string // of the window, such as static.URL("icons/provider.svg"); empty: none
 	Notice    string // a banner, such as what development mode simulates; empty: none
 	RequestID string // shown in the footer, for support; empty: none
+	Accent    string // "#rrggbb", of a stripe; empty: none
+	Operator  Operator
 
 	LanguageURL string // POST, form fields "lang" and "to": the page in another language; empty: no choice
 	Here        string // the path of this page, for "to"
@@ -71,6 +73,7 @@ type Login struct {
 	Page
 	Challenge  Challenge
 	ClientName string // empty: a sign-in to the provider itself
+	Mark       Mark
 	ClientHost string // of the redirect URI; "an app on this device" is the caller's to say
 	IssuerHost string
 	LoginHint  string // the account the application expects; empty: any

@@ -17,12 +17,13 @@ func login(text string) Login {
 		Page: Page{
 			Brand: text, Title: text, StyleURL: "/static/style.css", ScriptURL: "/static/login.js",
 			IconURL: "/static/icons/provider.svg", Notice: text, RequestID: text,
+			Accent: text, Operator: Operator{LogoURL: "/icons/x.svg", Color: text, SupportURL: text, PrivacyURL: text, TermsURL: text},
 		},
 		Challenge: Challenge{
 			LoginID: text, Message: text, NonceBase64: "AAAA", Recipient: text, State: text, CallbackURL: text,
 			Network: "testnet", ShortCode: text, ExpiresIn: 5 * time.Minute,
 		},
-		ClientName: text, ClientHost: text, IssuerHost: text, LoginHint: text,
+		ClientName: text, Mark: Mark{Name: text, Color: text}, ClientHost: text, IssuerHost: text, LoginHint: text,
 		Wallets: []Wallet{
 			{ID: text, Name: text, Kind: WalletPopup, URL: text, IconURL: "/static/icons/wallet.svg"},
 			{ID: "hot", Name: text, Kind: WalletInjected, IconURL: "/static/icons/hot.svg"},
@@ -49,8 +50,16 @@ func pages(text string) map[string]templ.Component {
 		"callback":         CallbackPage(callback(text)),
 		"continue":         ContinuePage(Continue{Page: l.Page, To: "https://app.example/cb?code=1&x=" + text, ClientName: text}),
 		"continue refused": ContinuePage(Continue{Page: l.Page, To: "javascript:alert(1)//" + text, ClientName: text}),
+		"consent": ConsentPage(Consent{
+			Page: l.Page, ClientName: text, Mark: l.Mark, ClientHost: text, Links: Links{PolicyURL: text, TermsURL: text}, Account: text, Network: "testnet",
+			Scopes: []string{text}, Resources: []string{text}, Remembered: true, DecideURL: "/consent/x", AgainURL: "/authorize", AccountURL: "/account",
+		}),
+		"device": DevicePage(Device{
+			Page: l.Page, ClientName: text, Mark: l.Mark, Links: Links{PolicyURL: text, TermsURL: text}, UserCode: text, Address: text, Agent: text, Asked: text,
+			Scopes: []string{text}, Resources: []string{text}, NextURL: "/login/x", CancelURL: "/login/x/cancel",
+		}),
 		"logout": LogoutPage(Logout{
-			Page: l.Page, Account: text, Network: "testnet", LogoutURL: "/logout", CancelURL: "/",
+			Page: l.Page, Mark: l.Mark, Account: text, Network: "testnet", LogoutURL: "/logout", CancelURL: "/",
 			ClientID: text, RedirectURI: text, State: text,
 		}),
 		"message": MessagePage(Message{

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"near-idp/internal/idp"
+	"near-idp/web/templates"
 )
 
 // logoURL is where our copy of a client's logo is served, "" if there is none.
@@ -15,6 +17,17 @@ func (s *server) logoURL(c *idp.Client) string {
 		return ""
 	}
 	return s.base + "/logo/" + c.Logo.Hash + ".png"
+}
+
+// mark stands for a client on pages.
+func (s *server) mark(c *idp.Client) templates.Mark {
+	return templates.Mark{Name: c.DisplayName(), LogoURL: s.logoURL(c), Color: c.BrandColor}
+}
+
+// accented is a page about an application, in its colour if it has one.
+func accented(p templates.Page, m templates.Mark) templates.Page {
+	p.Accent = cmp.Or(m.Color, p.Accent)
+	return p
 }
 
 // logo serves our copy of a client's logo under a name that changes with it. It was drawn by us, and
