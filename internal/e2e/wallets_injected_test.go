@@ -39,15 +39,12 @@ func TestInjectedWallets(t *testing.T) {
 	t.Parallel()
 	p := newSite(t, pgtest.DSN(t)).serve()
 	for name, test := range map[string]func(b *profile){
-		"one that announces itself signs":                    announcedSigns,
-		"one that announces itself is told no":               announcedRejects,
-		"one that announces itself shows no foreign picture": announcedWithForeignPicture,
-		"one of another network is not offered":              announcedForAnotherNetwork,
-		"one announced by another window is not offered":     announcedFromElsewhere,
-		"Nightly signs":      extensionSigns("nightly"),
-		"OKX signs":          extensionSigns("okx"),
-		"Sender signs":       extensionSigns("sender"),
-		"Nightly is told no": extensionRejects("nightly", "rejected"),
+		"one that announces itself signs":                      announcedSigns,
+		"one that announces itself is told no":                 announcedRejects,
+		"one that announces itself shows no foreign picture":   announcedWithForeignPicture,
+		"one of another network is not offered":                announcedForAnotherNetwork,
+		"one announced by another window is not offered":       announcedFromElsewhere,
+		"Nightly is told no":                                   extensionRejects("nightly", "rejected"),
 		"OKX is told no, which it calls an error":              extensionRejects("okx", "wallet_error"),
 		"Sender is told no":                                    extensionRejects("sender", "rejected"),
 		"none is offered that is not there, HOT on no testnet": onlyInstalledAreOffered,
@@ -68,7 +65,8 @@ func TestHOTSignsOnMainnet(t *testing.T) {
 	b := newProfile(t, s.serve())
 	b.signer = neartest.NewWallet("hot-user.near")
 	b.chain.AddKey(b.signer.AccountID, b.signer.PublicKey(), neartest.FullAccess)
-	extensionRejects("hot", "rejected")(b)
+	b.first.installs("hot")
+	extensionThroughEverything(b, "hot")
 }
 
 // refuses makes the person say no to injected wallets from now on.
@@ -121,16 +119,6 @@ func announcedFromElsewhere(b *profile) {
 	})`)
 	if !done || value[bool](b.first, `document.body.innerText.includes("Evil")`) {
 		b.Error("a message can offer a wallet")
-	}
-}
-
-func extensionSigns(id string) func(b *profile) {
-	return func(b *profile) {
-		b.first.installs(id)
-		q := b.first.begin()
-		b.first.choose(id)
-		b.signedIn(q)
-		b.signedOnce()
 	}
 }
 
