@@ -63,5 +63,5 @@ deps: ## install what is missing, or say what to install
 	@scripts/deps.sh
 
 clean: ## remove what was built, and the caches kept here
-	@rm -rf bin internal/e2e/node_modules internal/referees/node/node_modules
+	@rm -rf bin internal/e2e/node_modules internal/referees/node/node_modules examples/*/node_modules
 	@if [ -d .cache ]; then chmod -R u+w .cache && rm -rf .cache; fi

@@ -261,7 +261,9 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 if $with_node; then
-  scripts/npm.sh
+  for dir in internal/e2e examples/authjs examples/backend-login; do
+    scripts/npm.sh "$dir"
+  done
 fi
 
 # The Python packages live beside the caches and are made again when their list changes.
