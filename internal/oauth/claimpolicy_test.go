@@ -111,6 +111,33 @@ func TestClaimsParameterGivesWhatThePolicyAllows(t *testing.T) {
 	}
 }
 
+// A new logo, colour or link asks nobody again; a new name does, since it is what people agreed to.
+func TestConsentIsForTheNameAndNotForTheLogo(t *testing.T) {
+	e := setup(t)
+	agreed := func(change func(*idp.Client)) string {
+		t.Helper()
+		change(e.clients["web"])
+		req, err := e.Authorize(t.Context(), request("scope", "openid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := e.Issue(t.Context(), &idp.Login{ID: "X", ClientID: "web", Params: req.Params}, "alice.near", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code.Consent.Client
+	}
+	before := agreed(func(*idp.Client) {})
+	if agreed(func(c *idp.Client) {
+		c.LogoURI, c.PolicyURI, c.TosURI, c.BrandColor, c.Logo.Hash = "https://a.example/l.png", "https://a.example/p", "https://a.example/t", "#123456", "ab"
+	}) != before {
+		t.Error("a new logo asks everybody again")
+	}
+	if agreed(func(c *idp.Client) { c.Name = "Another" }) == before {
+		t.Error("a new name asks nobody")
+	}
+}
+
 // A claim that is asked for by name needs the same consent as its scope.
 func TestConsentCoversClaimsThatAreAskedForByName(t *testing.T) {
 	e := setup(t)

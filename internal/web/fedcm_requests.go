@@ -60,7 +60,10 @@ func (s *server) fedCMClientMetadata(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]string{})
+	return writeJSON(w, http.StatusOK, struct {
+		Policy string `json:"privacy_policy_url,omitempty"`
+		Terms  string `json:"terms_of_service_url,omitempty"`
+	}{c.PolicyURI, c.TosURI})
 }
 
 // An assertion is a request to the id assertion endpoint that is in order as far as HTTP goes.

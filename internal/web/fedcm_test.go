@@ -167,6 +167,9 @@ func TestFedCMDocumentsNameTheEndpoints(t *testing.T) {
 	if r.status != 200 || r.header.Get("Access-Control-Allow-Credentials") != "" || r.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("client: %d %v", r.status, r.header)
 	}
+	if told := r.json(t); len(told) != 1 || told["privacy_policy_url"] != "https://app.example.com/privacy" {
+		t.Errorf("client: %v", told)
+	}
 	for _, query := range []string{"", "?client_id=nobody", "?client_id=%00", "?client_id=%zz"} {
 		if r := b.send("GET", "/fedcm/client"+query, "", "Sec-Fetch-Dest", "webidentity"); r.status != 404 && r.status != 400 {
 			t.Errorf("%s: %d", query, r.status)

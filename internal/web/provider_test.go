@@ -120,7 +120,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	defaults := clients.Defaults{Alg: idp.ES256, Lifetimes: idp.DefaultLifetimes}
 	service := clients.Service{Store: store, Defaults: defaults}
 	for _, c := range []idp.Client{
-		{ID: "app", Name: "Example <App>", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true, AccessPolicy: "members",
+		{ID: "app", Name: "Example <App>", PolicyURI: "https://app.example.com/privacy", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true, AccessPolicy: "members",
 			PostLogoutRedirectURIs: []string{afterLogout}, BackchannelLogoutURI: appOrigin + "/bcl"},
 		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
 		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true, AccessPolicy: "members"},
