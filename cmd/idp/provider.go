@@ -123,7 +123,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Operator: operator(cfg), Logo: (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Announced: offers(cfg, config.Announced), CommandLine: offers(cfg, config.CommandLine),
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
-		Accounts:       &account.Service{Store: store},
+		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer}, Sealer: ring,
 		FedCM:          newFedCM(cfg, store, ring, protocol),
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
 	})

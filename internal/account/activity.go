@@ -25,6 +25,9 @@ var activity = []string{
 	"session.ended", "token.revoked", "token.reused", "account.exported",
 }
 
+// ActivityTypes are the types of events that Activity returns, beside refusals.
+func ActivityTypes() []string { return activity }
+
 // An Event is what a person may know of an event.
 type Event struct {
 	Time       time.Time      `json:"time"`

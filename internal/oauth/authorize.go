@@ -143,8 +143,10 @@ func (p *Provider) Issue(ctx context.Context, l *idp.Login, account string, fres
 	if err != nil {
 		return nil, err
 	}
-	if wanted := accountOf(form.Get(keptSubject)); wanted != "" && wanted != account {
-		return nil, fmt.Errorf("%w: the application expects %s", idp.ErrConflict, wanted)
+	for _, wanted := range []string{accountOf(form.Get(keptSubject)), form.Get(keptChoice)} {
+		if wanted != "" && wanted != account {
+			return nil, fmt.Errorf("%w: this login is for %s", idp.ErrConflict, wanted)
+		}
 	}
 	if err := p.Allowed(rp.Client, account); err != nil {
 		return nil, err
@@ -197,10 +199,34 @@ func (p *Provider) Again(ctx context.Context, l *idp.Login, prompt string) (*Req
 	if prompt != "" {
 		keep.Set(paramPrompt, prompt)
 	}
+	keep.Del(keptChoice)
+	return p.remade(rp, keep)
+}
+
+// As is Again for one account, which the person chose: no other one's signature will do.
+func (p *Provider) As(ctx context.Context, l *idp.Login, account string) (*Request, error) {
+	keep, rp, err := p.restore(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	keep.Set(keptChoice, account)
+	return p.remade(rp, keep)
+}
+
+func (p *Provider) remade(rp *relyingParty, keep url.Values) (*Request, error) {
 	if err := p.checkAuthorize(rp.Client, keep); err != nil {
 		return nil, p.toClient(rp, keep, err)
 	}
 	return requestOf(rp, keep), nil
+}
+
+// ChosenAccount is the account that the person of a login chose beforehand; "" if none.
+func ChosenAccount(l *idp.Login) string {
+	form, err := url.ParseQuery(l.Params)
+	if err != nil {
+		return ""
+	}
+	return form.Get(keptChoice)
 }
 
 // asRequest hands fosite the parameters that it is to judge and no others. It

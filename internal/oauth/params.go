@@ -31,6 +31,8 @@ const (
 	paramDPoPKey             = "dpop_jkt"
 	// keptSubject holds, in a stored request, the subject that its hints name.
 	keptSubject = "_subject"
+	// keptChoice holds the account that the person chose, among those that their browser remembers.
+	keptChoice = "_account"
 
 	scopeOpenID        = "openid"
 	scopeOfflineAccess = "offline_access"

@@ -78,10 +78,10 @@ func TestOwnerSignsOutAnotherBrowser(t *testing.T) {
 	here.signIn()
 	page := here.account()
 	sids := sidField.FindAllStringSubmatch(page, -1)
-	if len(sids) != 2 || strings.Count(page, "Another browser") != 1 {
+	if len(sids) != 2 || strings.Count(page, "the other browser, signed in") != 1 {
 		t.Fatalf("%d sessions:\n%s", len(sids), page)
 	}
-	// The newest comes first, and that is this browser.
+	// This browser comes first.
 	if r := here.postForm("/account/sign-out", url.Values{"sid": {sids[1][1]}}, sameSite...); r.status != http.StatusSeeOther {
 		t.Fatalf("sign out: %d %s", r.status, r.body)
 	}
@@ -92,7 +92,7 @@ func TestOwnerSignsOutAnotherBrowser(t *testing.T) {
 		t.Errorf("this browser is signed out: %s", got)
 	}
 	r := here.postForm("/account/sign-out", url.Values{"sid": {sids[0][1]}}, sameSite...)
-	if r.status != http.StatusSeeOther || r.header.Get("Location") != "/" || !strings.Contains(r.header.Get("Set-Cookie"), "Max-Age=0") {
+	if r.status != http.StatusSeeOther || r.header.Get("Location") != "/logout" || !strings.Contains(r.header.Get("Set-Cookie"), "Max-Age=0") {
 		t.Errorf("signing this browser out: %d %v", r.status, r.header)
 	}
 	if again := here.send("GET", "/account", ""); !strings.HasPrefix(again.header.Get("Location"), "/login/") {

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"near-idp/internal/idp"
 	"near-idp/internal/oauth"
@@ -13,7 +15,13 @@ import (
 // the request's own unless empty.
 func (s *server) authorizeURL(r *http.Request, l *idp.Login, prompt string) string {
 	params, err := url.ParseQuery(l.Params)
-	if err != nil || l.ClientID == "" {
+	if err != nil {
+		return ""
+	}
+	if page := ownPage(l); page != "" {
+		return s.base + page
+	}
+	if l.ClientID == "" {
 		return ""
 	}
 	if oauth.DeviceOf(l) != "" {
@@ -27,6 +35,7 @@ func (s *server) authorizeURL(r *http.Request, l *idp.Login, prompt string) stri
 	if prompt != "" {
 		params.Set("prompt", prompt)
 	}
+	maps.DeleteFunc(params, func(name string, _ []string) bool { return strings.HasPrefix(name, "_") }) // what we made of it
 	return s.base + "/authorize?" + params.Encode()
 }
 

@@ -2,9 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
 	"near-idp/internal/idp"
 	"near-idp/internal/login"
@@ -27,7 +24,7 @@ func (s *server) adopt(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/continue/"+l.ID)
 		return nil
 	}
-	if account, err := s.selectable(r, l); err != nil || account == "" {
+	if offered, err := s.choices(r, l); err != nil || offered.session == "" {
 		redirect(w, s.base+"/login/"+l.ID)
 		return err
 	}
@@ -40,24 +37,6 @@ func (s *server) adopt(w http.ResponseWriter, r *http.Request) error {
 	}
 	redirect(w, s.base+"/continue/"+adopted.ID)
 	return nil
-}
-
-// selectable is the account that a person may continue with instead of signing:
-// the session's, where the application asked for a choice and for no new signature.
-func (s *server) selectable(r *http.Request, l *idp.Login) (string, error) {
-	params, err := url.ParseQuery(l.Params)
-	if err != nil {
-		return "", err
-	}
-	prompt := strings.Fields(params.Get("prompt"))
-	if !slices.Contains(prompt, "select_account") || slices.Contains(prompt, "login") || params.Get("max_age") != "" {
-		return "", nil
-	}
-	session, err := s.Logins.Session(r.Context(), s.session(r))
-	if session == nil || err != nil {
-		return "", err
-	}
-	return session.Identity.AccountID, nil
 }
 
 // consentPage asks the person of a proven login what the application may learn.

@@ -101,6 +101,7 @@ func (s *server) startSession(w http.ResponseWriter, r *http.Request, out *login
 	}
 	s.setSession(w, out.SessionSecret, out.SessionExpires)
 	s.announce(w, out.Session())
+	s.remember(w, r, out.Identity.AccountID)
 }
 
 func (s *server) dropSession(w http.ResponseWriter) {

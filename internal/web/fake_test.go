@@ -222,6 +222,10 @@ func (f *fakeBackend) Again(ctx context.Context, _ *idp.Login, _ string) (*oauth
 	return f.Authorize(ctx, nil)
 }
 
+func (f *fakeBackend) As(ctx context.Context, _ *idp.Login, _ string) (*oauth.Request, error) {
+	return f.Authorize(ctx, nil)
+}
+
 func (f *fakeBackend) Claim(_ context.Context, _ *oauth.Request, id string) (string, error) {
 	return id, nil
 }

@@ -62,9 +62,11 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if view.SessionAccount, err = s.selectable(r, l); err != nil {
+	offered, err := s.choices(r, l)
+	if err != nil {
 		return err
 	}
+	view.SessionAccount, view.KnownAccounts = offered.session, offered.others
 	if !s.Now().Before(l.ExpiresAt) {
 		view.Panel = templates.PanelExpired
 	}
@@ -174,6 +176,10 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if login.AwaitsConsent(l) {
 		redirect(w, s.base+"/consent/"+l.ID)
+		return nil
+	}
+	if page := ownPage(l); page != "" && !l.Denied && l.Proof != nil {
+		redirect(w, s.base+page)
 		return nil
 	}
 	if l.ClientID == "" {

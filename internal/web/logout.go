@@ -18,7 +18,8 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	own := s.sameOrigin.Check(r) == nil
-	confirmed := own && r.Method == http.MethodPost && form.Get("decision") == "logout"
+	forget := form.Get("decision") == "forget"
+	confirmed := own && r.Method == http.MethodPost && (forget || form.Get("decision") == "logout")
 	form.Del("decision")
 	// A POST from another site carries no Lax cookie, so it comes again as a navigation.
 	if query := form.Encode(); !own && len(query) <= maxRedirectedQuery {
@@ -45,6 +46,9 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.endSessions(w, r, req, session, proven); err != nil {
 		return err
+	}
+	if confirmed && forget {
+		s.forget(w, r, "")
 	}
 	return s.loggedOut(w, r, req, proven)
 }
@@ -98,7 +102,7 @@ func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.Lo
 func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutRequest, session *idp.Session) templates.Logout {
 	view := templates.Logout{
 		Page: s.view(r, entryOf(r).reader.T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
-		LogoutURL: s.base + "/logout", CancelURL: s.base + "/",
+		LogoutURL: s.base + "/logout", CancelURL: s.base + "/", Remembers: len(s.remembered(r)) > 0,
 	}
 	if req.Client != nil && !req.Refused {
 		view.Mark = s.mark(req.Client)

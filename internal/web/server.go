@@ -50,6 +50,7 @@ type Protocol interface {
 	ConsentRequired(r *oauth.Request) error
 	AccessDenied(r *oauth.Request, cause error) error
 	Again(ctx context.Context, l *idp.Login, prompt string) (*oauth.Request, error)
+	As(ctx context.Context, l *idp.Login, account string) (*oauth.Request, error)
 	Claim(ctx context.Context, r *oauth.Request, loginID string) (string, error)
 	Push(ctx context.Context, r *http.Request) (*oauth.PushResponse, error)
 	Response(ctx context.Context, l *idp.Login) (oauth.Response, error)
@@ -99,6 +100,8 @@ type Options struct {
 	Accounts Accounts
 	// FedCM answers browsers' own sign-in requests; nil: it is off.
 	FedCM *FedCM
+	// Sealer keeps what browsers remember from being forged; nil: they remember no accounts.
+	Sealer Sealer
 	// Describe says in plain words what a scope lets a client learn or do.
 	Describe func(scope string) text.Message
 
@@ -196,10 +199,22 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
+	at("POST /login/{id}/account", s.page(s.own(s.limited(s.limits.verify, s.pick))))
+	at("POST /login/{id}/forget", s.page(s.own(s.forgetAccount)))
 	at("POST /language", s.page(s.own(s.chooseLanguage)))
-	at("GET /account", s.page(s.accountPage))
-	at("POST /account/disconnect", s.page(s.own(s.disconnect)))
-	at("POST /account/sign-out", s.page(s.own(s.signOut)))
+	at("GET /account", s.page(s.owned("/account", s.accountPage)))
+	at("GET /account/activity", s.page(s.owned("/account/activity", s.activityPage)))
+	at("GET /account/proof", s.page(s.owned("/account/proof", s.proofPage)))
+	at("GET /account/proof.json", s.page(s.owned("/account/proof", s.proofFile)))
+	at("GET /account/data", s.page(s.owned("/account/data", s.dataPage)))
+	at("GET /account/sign-out-everywhere", s.page(s.owned("/account", s.everywherePage)))
+	at("POST /account/disconnect", s.page(s.own(s.act("client_id", s.disconnect))))
+	at("POST /account/sign-out", s.page(s.own(s.act("sid", s.signOut))))
+	at("POST /account/sign-out-others", s.page(s.own(s.act("", s.signOutOthers))))
+	at("POST /account/sign-out-everywhere", s.page(s.own(s.act("", s.signOutEverywhere))))
+	at("POST /account/confirm", s.page(s.own(s.limited(s.limits.authorize, s.act("", s.confirm)))))
+	at("POST /account/export", s.page(s.own(s.limited(s.limits.verify, s.act("", s.export)))))
+	at("POST /account/forget", s.page(s.own(s.forgetAccount)))
 	at("GET /consent/{id}", s.page(s.consentPage))
 	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -29,12 +30,16 @@ type application struct {
 }
 
 func (s *server) application(ctx context.Context, l *idp.Login) (application, error) {
-	if l.ClientID == "" {
-		return application{}, nil
-	}
 	params, err := url.ParseQuery(l.Params)
 	if err != nil {
 		return application{}, fmt.Errorf("stored authorization request: %w", err)
+	}
+	hint := cmp.Or(oauth.ChosenAccount(l), params.Get("login_hint"))
+	if !accountSyntax.MatchString(hint) {
+		hint = ""
+	}
+	if l.ClientID == "" {
+		return application{hint: hint}, nil
 	}
 	c, err := s.Clients.Client(ctx, l.ClientID)
 	if errors.Is(err, idp.ErrNotFound) {
@@ -53,10 +58,7 @@ func (s *server) application(ctx context.Context, l *idp.Login) (application, er
 	if uri == "" && len(c.RedirectURIs) > 0 {
 		uri = c.RedirectURIs[0]
 	}
-	app.host = shownHost(uri)
-	if hint := params.Get("login_hint"); accountSyntax.MatchString(hint) {
-		app.hint = hint
-	}
+	app.host, app.hint = shownHost(uri), hint
 	return app, nil
 }
 
@@ -79,7 +81,10 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 	if app.name != "" {
 		title = reader.T("Sign in to {client}", "client", app.name)
 	}
-	path := s.base + "/login/" + l.ID
+	path, other := s.base+"/login/"+l.ID, ""
+	if oauth.ChosenAccount(l) != "" {
+		other = s.authorizeURL(r, l, "")
+	}
 	return templates.Login{
 		Page: accented(s.view(r, title, "login.js"), app.mark),
 		Challenge: templates.Challenge{
@@ -106,6 +111,9 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 		RenewURL:   path + "/renew",
 		CancelURL:  path + "/cancel",
 		SessionURL: path + "/session",
+		AccountURL: path + "/account",
+		ForgetURL:  path + "/forget",
+		OtherURL:   other,
 		Announced:  s.Announced,
 		CLICommand: s.cliCommand(l, app.hint),
 	}, nil

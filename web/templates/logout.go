@@ -6,8 +6,9 @@ type Logout struct {
 	Mark      Mark   // of the application that asks; without a name: none does
 	Account   string // that is signed in
 	Network   string
-	LogoutURL string // POST, form field "decision": "logout", and the three below
+	LogoutURL string // POST, form field "decision": "logout" or "forget", and the three below
 	CancelURL string
+	Remembers bool // the browser remembers accounts, and can forget them too
 
 	// The parameters of the request that are sent again; empty if there is nowhere to return to.
 	ClientID    string

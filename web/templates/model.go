@@ -90,6 +90,11 @@ type Login struct {
 	// The account that the browser is signed in as, where it may be chosen; empty: none.
 	SessionAccount string
 	SessionURL     string // POST, form: continue as SessionAccount
+	// Accounts that the browser remembers, where one is to be chosen.
+	KnownAccounts []string
+	AccountURL    string // POST, form field "account": sign in as one of KnownAccounts
+	ForgetURL     string // POST, form field "account": remember it no more
+	OtherURL      string // the same request with another account than LoginHint, where that was chosen; empty: none
 
 	CLICommand string // empty: the NEAR CLI is not offered
 
