@@ -18,7 +18,7 @@ import (
 
 // fedCMSite knows, besides "spa", a client whose people are asked.
 const fedCMSite = `
-  - {client_id: asks, client_name: Asking Notes, token_endpoint_auth_method: none, redirect_uris: ["http://localhost/callback"]}
+  - {client_id: asks, client_name: Asking Notes, token_endpoint_auth_method: none, redirect_uris: ["http://localhost/callback"], policy_uri: "https://notes.example.com/privacy"}
   - {client_id: club, client_name: The Club, token_endpoint_auth_method: none, first_party: true, access_policy: members, redirect_uris: ["http://localhost/callback"]}
 access_policies:
   members: {allow: [member.testnet]}
@@ -273,7 +273,9 @@ func TestBrowserOpensAWindowForWhatItCannotAsk(t *testing.T) {
 		m := begin(t)
 		q := m.request("asks")
 		m.asks(q, "active", "required")
-		m.picks()
+		if shown := m.picks(); shown.Accounts[0].PrivacyPolicyURL != "https://notes.example.com/privacy" {
+			t.Errorf("the dialog names %+v", shown.Accounts[0])
+		}
 		w := m.opened(m.issuer + "/consent/")
 		w.says("Asking Notes")
 		w.click(`[value="allow"]`)
