@@ -341,3 +341,16 @@ func TestPageOfAnotherSiteCannotAskInTheBrowsersName(t *testing.T) {
 		}
 	}
 }
+
+// The button and the provider agree on what goes through the browser.
+func TestButtonSignsInByTheBrowsersDialog(t *testing.T) {
+	t.Parallel()
+	p := fedCMProcess(t)
+	b := buttonPage{coop: "same-origin", element: `<near-signin-button client-id="spa" redirect-uri="/callback" mode="fedcm"></near-signin-button>`}.open(t, p)
+	m := b.first.mediated()
+	m.until("customElements.get('near-signin-button') && window.told")
+	m.click("near-signin-button")
+	m.signsInHere()
+	m.picks()
+	m.window.isIn()
+}

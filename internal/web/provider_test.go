@@ -122,8 +122,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	for _, c := range []idp.Client{
 		{ID: "app", Name: "Example <App>", PolicyURI: "https://app.example.com/privacy", RedirectURIs: []string{appURL}, TokenEndpointAuthMethod: idp.AuthNone, Scope: "openid profile offline_access", FirstParty: true, AccessPolicy: "members",
 			PostLogoutRedirectURIs: []string{afterLogout}, BackchannelLogoutURI: appOrigin + "/bcl"},
-		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone,
-			PolicyURI: "https://third.example.com/privacy", TosURI: "https://third.example.com/terms"},
+		{ID: "third", Name: "Third <b>Party</b>", RedirectURIs: []string{"https://third.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone},
 		{ID: "tv", Name: "Tele <b>Vision</b>", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, FirstParty: true, AccessPolicy: "members"},
 		{ID: "cli", Name: "Command Line", TokenEndpointAuthMethod: idp.AuthNone, GrantTypes: []string{idp.GrantDeviceCode, idp.GrantRefreshToken}, DeviceMatchNumber: true},
 		{ID: "pushing", RedirectURIs: []string{"https://pushing.example.com/cb"}, TokenEndpointAuthMethod: idp.AuthNone, RequirePushedAuthorizationRequests: true},
