@@ -1,11 +1,12 @@
 // escape makes text out of what others chose.
 const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-// The codes that Auth.js appends to the page of pages.error.
-const errors = {
-  OAuthCallbackError: "You cancelled, or the provider did not sign you in. Nothing was shared.",
-  AccessDenied: "You may not sign in here.",
-};
+// The codes that Auth.js appends to the page of pages.error, and one of ours.
+const errors = new Map([
+  ["OAuthCallbackError", "You cancelled, or the provider did not sign you in. Nothing was shared."],
+  ["AccessDenied", "You may not sign in here."],
+  ["Provider", "The provider does not answer. Try again in a moment."],
+]);
 
 // page shows who is signed in.
 export function page(user, error) {
@@ -14,7 +15,7 @@ export function page(user, error) {
        <p>On ${escape(user.network)}.</p>
        <form method="post" action="/logout"><button>Sign out</button></form>`
     : `<h1>An Auth.js server</h1>
-       ${error ? `<p role="alert">${errors[error] ?? "That did not work. Please try again."}</p>` : ""}
+       ${error ? `<p role="alert">${errors.get(error) ?? "That did not work. Please try again."}</p>` : ""}
        <p>It knows OpenID Connect, and nothing of NEAR.</p>
        <form method="post" action="/login"><button>Sign in with NEAR</button></form>`;
   return `<!doctype html>

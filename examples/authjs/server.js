@@ -43,7 +43,7 @@ async function act(req, res, path) {
   for (const { name, value, options } of answer.cookies ?? []) {
     res.cookie(name, value, { ...options, maxAge: options.maxAge === undefined ? undefined : options.maxAge * 1000 });
   }
-  return answer.redirect;
+  return answer.redirect ?? "/?error=Provider"; // the log has what went wrong
 }
 
 app.post("/login", async (req, res) => res.redirect(303, await act(req, res, "/auth/signin/near")));
@@ -69,6 +69,13 @@ app.get("/", async (req, res) => {
 });
 
 app.use(express.static("public"));
+
+// Without it Express shows the person where in the program it went wrong.
+app.use((err, req, res, next) => {
+  console.error(err.message);
+  if (res.headersSent) return next(err);
+  res.status(500).send(page(undefined, "Server"));
+});
 
 app.listen(port, "127.0.0.1", (err) => {
   if (err) throw err;

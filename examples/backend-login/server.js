@@ -104,7 +104,7 @@ async function readJSON(req) {
 }
 
 async function answer(req) {
-  const { pathname } = new URL(req.url, base);
+  const [pathname] = req.url.split("?");
   if (req.method === "GET" && Object.hasOwn(files, pathname)) {
     const [type, body] = files[pathname];
     return { type: type + "; charset=utf-8", body };

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -35,6 +36,7 @@ func startExample(t *testing.T, name string) string {
 // launch runs an example with more in its environment, until the test ends.
 func launch(t *testing.T, name string, environment ...string) (*trial.Process, string) {
 	t.Helper()
+	readAll(t, "../../examples")
 	port := trial.FreePort(t)
 	cmd := exec.CommandContext(context.Background(), "examples/run", name)
 	cmd.Dir = "../.."
@@ -42,6 +44,27 @@ func launch(t *testing.T, name string, environment ...string) (*trial.Process, s
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	base := fmt.Sprintf("http://127.0.0.1:%d", port)
 	return trial.Start(t, cmd, startPatience, trial.Answers(http.DefaultClient, base+"/")), base
+}
+
+// readAll reads what the processes of a test will, so that `go test` keeps no result
+// from before it was changed.
+func readAll(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.Name() == "node_modules": // held to its lock file by scripts/npm.sh
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		_, err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // approveFor goes through the provider's login page and the wallet's window.
@@ -212,6 +235,8 @@ func TestBackendLoginExample(t *testing.T) {
 	for _, path := range []string{"/api/auth/initiate-login", "/api/auth/verify-login", "/api/logout"} {
 		refused(t, http.StatusForbidden, "POST", base+path, "Origin", "https://evil.example")
 	}
+	refused(t, http.StatusNotFound, "GET", base+"//") // no address, which ends no process either
+	refused(t, http.StatusUnauthorized, "POST", base+"/api/auth/verify-login", "Origin", base)
 }
 
 func TestStaticExample(t *testing.T) {
