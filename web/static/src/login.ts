@@ -80,8 +80,8 @@ function announce(a: Announcement): void {
   if (/^data:image\/.{1,99999}$/.test(a.icon)) {
     const picture = new Image(36, 36);
     picture.alt = "";
+    picture.onload = () => tile.replaceWith(picture);
     picture.src = a.icon;
-    tile.replaceWith(picture);
   }
   item.hidden = false;
   reveal(item);
