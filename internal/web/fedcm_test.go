@@ -330,6 +330,37 @@ func TestFedCMSignsInWithTheWalletInAWindow(t *testing.T) {
 	}
 }
 
+// In the window a person may be somebody else than the browser showed, and the browser is told who.
+func TestFedCMWindowMayEndWithAnotherAccount(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, withFedCM)
+	b := p.signedIn()
+	to, _ := b.from("https://third.example.com").assert("third").json(t)["continue_on"].(string)
+	consent := b.send("GET", strings.TrimPrefix(b.send("GET", to, "").header.Get("Location"), p.issuer), "")
+	again := html.UnescapeString("/login/" + between(consent.body, `href="/login/`, `"`))
+	at := b.send("GET", again, "").header.Get("Location")
+	if !strings.Contains(again, "/again?prompt=login") || !strings.HasPrefix(at, "/login/") {
+		t.Fatalf("%q leads to %q", again, at)
+	}
+	c := b.challengeOf(strings.TrimPrefix(at, "/login/"))
+	r := b.postJSON(c.path+"/verify", answer(p.wallet("bob.testnet"), c), "Sec-Fetch-Site", "same-origin")
+	if to, _ = r.json(t)["redirect_to"].(string); to != p.issuer+"/consent/"+c.LoginID {
+		t.Fatalf("verify: %d %s", r.status, r.body)
+	}
+	b.postForm("/consent/"+c.LoginID, url.Values{"decision": {"allow"}}, "Sec-Fetch-Site", "same-origin")
+	if token, account := windowEnd(t, b.send("GET", "/continue/"+c.LoginID, "")); token == "" || account != "bob.testnet" {
+		t.Errorf("%q for %q", token, account)
+	}
+
+	alice := p.signedIn()
+	to, _ = alice.from(appOrigin).assert("app", "prompt", "select_account").json(t)["continue_on"].(string)
+	at = alice.send("GET", to, "").header.Get("Location")
+	r = alice.postForm(at+"/session", nil, "Sec-Fetch-Site", "same-origin")
+	if token, account := windowEnd(t, alice.send("GET", r.header.Get("Location"), "")); token == "" || account != "alice.testnet" {
+		t.Errorf("%q for %q", token, account)
+	}
+}
+
 // Nobody is signed in: the browser opens our login page, and goes on when it closes.
 func TestFedCMLoginPageEndsByClosingItsWindow(t *testing.T) {
 	t.Parallel()
