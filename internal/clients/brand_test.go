@@ -22,6 +22,7 @@ func stored(t *testing.T) (*postgres.Store, *clients.Service) {
 	return store, &clients.Service{Store: store}
 }
 
+// V04
 func TestBrandIsHeldToWhatPagesCanShow(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*idp.Client){
@@ -55,7 +56,7 @@ func TestBrandIsHeldToWhatPagesCanShow(t *testing.T) {
 	}
 }
 
-// A name that turns or hides the text around it could make "bank.example" of "evil.example".
+// V03: a name that turns or hides the text around it could make "bank.example" of "evil.example".
 func TestNamesThatReorderOrHideAreRefusedWithTheirPlace(t *testing.T) {
 	t.Parallel()
 	_, service := stored(t)

@@ -55,6 +55,7 @@ func askFor(b *profile, clientID, locale string) {
 	b.first.shows("choose")
 }
 
+// V03: the marks, and a name that is as hostile as can be, in every look.
 func TestApplicationsAreShownWithTheirMarks(t *testing.T) {
 	t.Parallel()
 	p := branded(t)

@@ -128,6 +128,7 @@ func (c *Collector) collect(ctx context.Context, due idp.DueLogo) {
 		err = c.Store.RefuseLogo(ctx, due, err.Error(), again)
 	} else {
 		sum := sha256.Sum256(png)
+		log.Info("logo fetched", "hash", hex.EncodeToString(sum[:]))
 		err = c.Store.SaveLogo(ctx, due, idp.Image{Hash: hex.EncodeToString(sum[:]), PNG: png}, refresh)
 	}
 	if err != nil && ctx.Err() == nil {

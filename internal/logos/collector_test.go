@@ -191,7 +191,7 @@ func TestFailureKeepsTheOldLogoAndSaysWhy(t *testing.T) {
 	}
 }
 
-// L05: whoever registers a client cannot have the provider knock on doors, nor tie it up.
+// V01, L05: whoever registers a client cannot have the provider knock on doors, nor tie it up.
 func TestHostileLogoServersGainNothing(t *testing.T) {
 	t.Parallel()
 	var canary atomic.Int32

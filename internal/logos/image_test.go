@@ -125,7 +125,7 @@ func TestEveryFormatBecomesASquarePNG(t *testing.T) {
 	}
 }
 
-// A stranger's answer is read by its bytes, whatever it is called.
+// V02: a stranger's answer is read by its bytes, whatever it is called.
 func TestWhatIsNoImageIsRefusedWithASentence(t *testing.T) {
 	t.Parallel()
 	whole := pngOf(t, picture(64, 64, red))
@@ -157,7 +157,7 @@ func TestWhatIsNoImageIsRefusedWithASentence(t *testing.T) {
 	}
 }
 
-// A canvas of one pixel around a frame of 16384 by 16384 would take a gigabyte.
+// V02: a canvas of one pixel around a frame of 16384 by 16384 would take a gigabyte.
 func TestWebPWhoseFrameIsLargerThanItsCanvasIsRefused(t *testing.T) {
 	t.Parallel()
 	frame := "\x2f" + string(binary.LittleEndian.AppendUint32(nil, 0x3fff|0x3fff<<14)) + "\x00"
@@ -168,6 +168,7 @@ func TestWebPWhoseFrameIsLargerThanItsCanvasIsRefused(t *testing.T) {
 	}
 }
 
+// V02
 func TestOnlyTheFirstOfTenThousandFramesIsDrawn(t *testing.T) {
 	t.Parallel()
 	first := image.NewPaletted(image.Rect(0, 0, 2, 2), color.Palette{red, color.Black})
@@ -188,7 +189,7 @@ func TestOnlyTheFirstOfTenThousandFramesIsDrawn(t *testing.T) {
 	}
 }
 
-// Where a picture was taken, and by whom, is nobody's business.
+// V02: where a picture was taken, and by whom, is nobody's business.
 func TestMetadataIsGoneAfterRedrawing(t *testing.T) {
 	t.Parallel()
 	const secret = "taken at the home of alice"

@@ -8,6 +8,7 @@ import (
 	"near-idp/internal/idp"
 )
 
+// V01
 func TestLogosAreServedToOurOwnPagesAlone(t *testing.T) {
 	t.Parallel()
 	hash := strings.Repeat("ab", 32)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// WCAG 2.2, 1.4.3: whatever colour a client chooses, the letter on its tile can be read.
+// V04; WCAG 2.2, 1.4.3: whatever colour a client chooses, the letter on its tile can be read.
 func TestLetterCanBeReadOnEveryColor(t *testing.T) {
 	t.Parallel()
 	contrast := func(a, b float64) float64 { return (max(a, b) + 0.05) / (min(a, b) + 0.05) }
@@ -28,7 +28,7 @@ func TestLetterCanBeReadOnEveryColor(t *testing.T) {
 	}
 }
 
-// A colour that slipped through is no way to have the page fetch or show something else.
+// V04: a colour that slipped through is no way to have the page fetch or show something else.
 func TestOnlyColorsAreDrawn(t *testing.T) {
 	t.Parallel()
 	for _, color := range []string{"", "red", "#fff", "#12345g", "url(//evil.example/x.svg)", "#123456;", `"/><script>`, "#+12345", "#é1234"} {
@@ -58,7 +58,7 @@ func TestMarkIsTheLogoOrALetter(t *testing.T) {
 	}
 }
 
-// A link of a client shows whose it is, and never what a browser would run here.
+// V04: a link of a client shows whose it is, and never what a browser would run here.
 func TestLinksOfClientsShowTheirHost(t *testing.T) {
 	t.Parallel()
 	out := render(t, about(Page{Brand: "Example"}, false, Links{PolicyURL: "https://shop.example.com/privacy", TermsURL: "javascript:alert(1)"}))
