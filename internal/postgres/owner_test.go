@@ -105,7 +105,7 @@ func TestEventsFollowTheSubject(t *testing.T) {
 	}
 }
 
-// S08, S09: signing out everywhere ends all of a subject's sessions and grants, those that outlive
+// S08: signing out everywhere ends all of a subject's sessions and grants, those that outlive
 // sessions included, has their clients told, and nothing of anybody else.
 func TestEndSessionsOfSubjectEndsAllOfItAndNothingElse(t *testing.T) {
 	l := newLogouts(t)

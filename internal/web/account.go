@@ -141,7 +141,7 @@ func (s *server) accountPage(w http.ResponseWriter, r *http.Request, session *id
 
 func (s *server) applicationOf(r *http.Request, app idp.Application) (templates.AccountApplication, error) {
 	reader := entryOf(r).reader
-	shown := templates.AccountApplication{ClientID: app.ClientID, Name: app.ClientID, LastUsed: app.LastUsed, Scopes: s.describe(reader, app.Scopes)}
+	shown := templates.AccountApplication{ClientID: app.ClientID, Mark: templates.Mark{Name: app.ClientID}, LastUsed: app.LastUsed, Scopes: s.describe(reader, app.Scopes)}
 	c, err := s.Clients.Client(r.Context(), app.ClientID)
 	if errors.Is(err, idp.ErrNotFound) {
 		return shown, nil
@@ -149,7 +149,7 @@ func (s *server) applicationOf(r *http.Request, app idp.Application) (templates.
 	if err != nil {
 		return shown, err
 	}
-	shown.Name, shown.LogoURL = c.DisplayName(), s.logoURL(c)
+	shown.Mark = s.mark(c)
 	if len(c.RedirectURIs) > 0 {
 		shown.Host = hostName(reader, shownHost(c.RedirectURIs[0]))
 	}

@@ -99,7 +99,7 @@ func TestAccountPageComesAfterSigningIn(t *testing.T) {
 	}
 }
 
-// H01: what a browser calls itself is neither stored nor shown, and an address counts only if a
+// What a browser calls itself is neither stored nor shown, and an address counts only if a
 // trusted proxy says so.
 func TestAgentAndForwardedAddressAreNotBelieved(t *testing.T) {
 	t.Parallel()
@@ -240,7 +240,7 @@ func TestExport(t *testing.T) {
 	b.exported()
 }
 
-// S07, S08, S09: one press ends what is meant and nothing of anybody else, and a second one is no error.
+// S07, S08: one press ends what is meant and nothing of anybody else, and a second one is no error.
 func TestSignOutOthersAndEverywhere(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)

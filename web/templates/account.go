@@ -36,8 +36,7 @@ type Account struct {
 // AccountApplication is one application that may know of the person.
 type AccountApplication struct {
 	ClientID string
-	Name     string
-	LogoURL  string   // of ours; empty: a tile with the initial
+	Mark     Mark     // its name and logo
 	Host     string   // where the application lives; empty: unknown
 	Scopes   []string // in plain words
 	LastUsed time.Time
