@@ -3,6 +3,7 @@
 import type { Foreign } from "./codec";
 
 const vendor = 0x2c97;
+const usagePage = 0xffa0;
 const packetSize = 64;
 const tag = 5;
 
@@ -26,7 +27,9 @@ export class Status extends Error {
 /** The device chosen before, or the one that is chosen now. Call it inside a click. */
 async function find(): Promise<Foreign> {
   const hid: Foreign = (navigator as Foreign).hid;
-  const ours = (list: Foreign[]) => list.find((d) => d.vendorId === vendor);
+  // A Ledger can show itself as several devices; the one for applications has a usage page of its own.
+  const ours = (list: Foreign[]) =>
+    list.find((d) => d.vendorId === vendor && d.collections?.some((c: Foreign) => c.usagePage === usagePage)) ?? list.find((d) => d.vendorId === vendor);
   const device = ours(await hid.getDevices()) ?? ours(await hid.requestDevice({ filters: [{ vendorId: vendor }] }));
   if (!device) throw new Problem("none");
   return device;

@@ -60,6 +60,7 @@ async function run([cla, ins, p1, , length, ...data]) {
 
 class Device extends EventTarget {
   vendorId = 0x2c97;
+  collections = [{ usagePage: 0xffa0, usage: 1 }];
   opened = false;
   #command = [];
   #length = 0;
@@ -92,6 +93,7 @@ class Device extends EventTarget {
   }
 }
 const device = new Device();
+const other = { vendorId: 0x2c97, collections: [{ usagePage: 1, usage: 6 }] }; // its keyboard
 
 class HID extends EventTarget {
   #allowed = [];
@@ -102,7 +104,7 @@ class HID extends EventTarget {
     if (!navigator.userActivation.isActive) throw new DOMException("Must be handling a user gesture.", "SecurityError");
     if (filters[0].vendorId !== 0x2c97) throw new Error("asks for other devices");
     if (window.ledger.dismissed) return [];
-    return (this.#allowed = [device]);
+    return (this.#allowed = [other, device]);
   }
 }
 Object.defineProperty(navigator, "hid", { value: new HID() });
