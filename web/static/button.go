@@ -18,6 +18,7 @@ import (
 //go:generate go tool -modfile=../../internal/tools/go.mod esbuild src/button.ts --bundle --minify --format=esm --target=es2022 --charset=utf8 --loader:.svg=text --loader:.css=text --log-level=warning --outdir=dist
 //go:generate cp dist/button.js ../../packages/button/near-signin-button.js
 //go:generate cp src/button/near-signin-button.d.ts ../../packages/button/near-signin-button.d.ts
+//go:generate cp ../../LICENSE ../../packages/button/LICENSE
 
 // ButtonVersion is that of packages/button.
 const ButtonVersion = "1.0.0"
