@@ -224,7 +224,7 @@ func (d *development) build(key idp.Secret, network string) providerOptions {
 	d.app = demo.NewApp(demo.AppOptions{
 		Issuer: c.Issuer, ClientSecret: secret, Host: hostPort(devDemoHost, d.demo), Notice: options.Notice,
 	})
-	c.Clients = []config.Client{{Client: d.app.Registration(), Secret: secret}}
+	c.Clients = []config.Client{{Client: d.app.Registration(), Secret: secret}, {Client: d.app.ButtonRegistration()}}
 	return options
 }
 

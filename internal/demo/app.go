@@ -51,6 +51,7 @@ func NewApp(opts AppOptions) *App {
 	a.sessions.now = opts.Now
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.page(a.home))
+	mux.HandleFunc("GET /button", a.page(a.button))
 	mux.HandleFunc("GET /login", a.page(a.login))
 	mux.HandleFunc("GET /callback", a.page(a.callback))
 	mux.HandleFunc("POST /refresh", a.page(a.refresh))
