@@ -47,7 +47,7 @@ func TestDefaultsFollowTheIssuerAndTheNetwork(t *testing.T) {
 	if c.Near.Recipient != "localhost" || c.Branding.Name != "localhost" {
 		t.Errorf("recipient %q, name %q", c.Near.Recipient, c.Branding.Name)
 	}
-	if c.Near.NonceTTL.Std() != 5*time.Minute || !strings.Contains(c.Near.RPC[0], "testnet") || len(c.Wallets) != 8 || c.Wallets[6].URL != "https://testnet.mynearwallet.com" {
+	if c.Near.NonceTTL.Std() != 5*time.Minute || !strings.Contains(c.Near.RPC[0], "testnet") || len(c.Wallets) != 9 || c.Wallets[6].URL != "https://testnet.mynearwallet.com" {
 		t.Errorf("%+v %+v", c.Near, c.Wallets)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	Extension   = "extension"    // an object that an extension puts into the page, by the wallet's id
 	Announced   = "announced"    // whatever announces itself by the injected-wallet standard
 	CommandLine = "command-line" // the NEAR CLI: a command to run, whose output is pasted
+	Phone       = "phone"        // any wallet, on another device that scans a code
 )
 
 // A Wallet is one that the login page offers. A known one needs nothing but its id, for
@@ -76,6 +77,7 @@ var knownWallets = map[string]knownWallet{
 	"near-cli":     {name: "NEAR CLI", protocol: CommandLine},
 	"nightly":      {name: "Nightly", protocol: Extension},
 	"okx":          {name: "OKX Wallet", protocol: Extension},
+	"phone":        {name: "Another device", protocol: Phone},
 	"sender":       {name: "Sender", protocol: Extension},
 }
 
@@ -84,10 +86,12 @@ var walletIDs = slices.Sorted(maps.Keys(knownWallets))
 
 // defaultWallets are offered where the file has no list: those that this machine may have
 // before those elsewhere, and of these the ones that sign in and sign in one window first.
-var defaultWallets = []string{"announced", "hot", "nightly", "okx", "sender", "meteor", "intear", "mynearwallet", "near-cli"}
+var defaultWallets = []string{"announced", "hot", "nightly", "okx", "sender", "meteor", "intear", "mynearwallet", "near-cli", "phone"}
 
 // hasButton reports that the list shows it as an entry of its own.
-func (k knownWallet) hasButton() bool { return k.protocol != Announced && k.protocol != CommandLine }
+func (k knownWallet) hasButton() bool {
+	return !slices.Contains([]string{Announced, CommandLine, Phone}, k.protocol)
+}
 
 func (k knownWallet) on(network string) bool {
 	return k.networks == nil || slices.Contains(k.networks, network)

@@ -21,8 +21,8 @@ func offered(c *Config) string {
 func TestWalletsWithoutAListAreThoseOfTheNetwork(t *testing.T) {
 	t.Parallel()
 	for network, want := range map[string]string{
-		Mainnet: "announced hot nightly okx sender meteor intear mynearwallet near-cli",
-		Testnet: "announced nightly okx sender meteor intear mynearwallet near-cli",
+		Mainnet: "announced hot nightly okx sender meteor intear mynearwallet near-cli phone",
+		Testnet: "announced nightly okx sender meteor intear mynearwallet near-cli phone",
 	} {
 		c := mustLoad(t, required("near: {network: "+network+"}"))
 		if got := offered(c); got != want || len(c.Warnings) > 0 {

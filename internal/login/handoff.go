@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"strings"
 
 	"near-idp/internal/idp"
 )
@@ -34,6 +35,9 @@ func (s *Service) HandOver(ctx context.Context, id, browser string, from idp.Sen
 	}
 	l, err := s.Renew(ctx, id, browser)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.DenyHandoff(ctx, old.ID, ""); err != nil { // a code that was shown before is good for nothing from here on
 		return nil, err
 	}
 	h := &idp.Handoff{
@@ -109,7 +113,8 @@ func (s *Service) Take(ctx context.Context, waiting *idp.Login, browser string) 
 	l := &idp.Login{
 		ID: rand.Text(), State: rand.Text(), BrowserHash: hashOf(browser), Handoff: waiting.ID, CreatedAt: s.Now(),
 	}
-	s.challenge(l, func(code string) string { return withCode(waiting.Message, ShortCode(waiting.Nonce), code) })
+	text := strings.Replace(waiting.Message, "(an app on this device)", "(an app on another device)", 1)
+	s.challenge(l, func(code string) string { return withCode(text, ShortCode(waiting.Nonce), code) })
 	if err := s.Store.TakeHandoff(ctx, l); err != nil {
 		return nil, fmt.Errorf("take handoff: %w", err)
 	}

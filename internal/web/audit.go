@@ -75,7 +75,7 @@ func describeError(e *idp.Event, refused *oauth.Error) {
 
 // subjects are what requests are about, by the first part of their path; the rest are "request".
 var subjects = map[string]string{
-	"authorize": "authorize", "login": "login", "continue": "login", "consent": "consent", "device": "device",
+	"authorize": "authorize", "login": "login", "continue": "login", "consent": "consent", "device": "device", "d": "handoff",
 	"device_authorization": "device", "token": "token", "par": "par", "revoke": "revoke", "introspect": "introspect",
 	"userinfo": "userinfo", "logout": "logout", "account": "account", "fedcm": "authorize",
 	"initiate-login": "authorize", "verify-login": "login",

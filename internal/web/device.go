@@ -156,12 +156,16 @@ func (s *server) deviceView(r *http.Request, l *idp.Login) (templates.Device, er
 	view := templates.Device{
 		Page:       accented(s.view(r, reader.T("Sign in on another device"), ""), app.mark),
 		ClientName: app.name, Mark: app.mark, FirstParty: app.firstParty, Links: app.links, UserCode: shown,
-		Address: device.Sender.Address, Agent: device.Sender.Agent, Asked: ago(reader, s.Now().Sub(device.CreatedAt)), Scopes: s.describe(reader, device.Scopes),
-		Elsewhere: elsewhere(device.Sender, sender(r)), Choices: device.Choices,
+		Asker: s.asker(r, device.Sender, device.CreatedAt), Scopes: s.describe(reader, device.Scopes), Choices: device.Choices,
 		NextURL: s.base + "/login/" + l.ID, CancelURL: s.base + "/login/" + l.ID + "/cancel",
 		DecideURL: s.base + "/consent/" + l.ID, AgainURL: s.base + "/device?another=1&user_code=" + shown,
 	}
 	return view, nil
+}
+
+// asker is what the person of a request is told of who wants to be signed in.
+func (s *server) asker(r *http.Request, from idp.Sender, at time.Time) templates.Asker {
+	return templates.Asker{Address: from.Address, Agent: from.Agent, Asked: ago(entryOf(r).reader, s.Now().Sub(at)), Elsewhere: elsewhere(from, sender(r))}
 }
 
 // device is the request that a login is for, while it waits to be decided.

@@ -295,3 +295,29 @@ func (f *fakeBackend) AllowDevice(context.Context, *idp.Login, *idp.Device, int)
 }
 
 func (f *fakeBackend) DenyDevice(context.Context, *idp.Login) error { return nil }
+
+func (f *fakeBackend) HandOver(ctx context.Context, id, browser string, _ idp.Sender) (*idp.Login, error) {
+	return f.Find(ctx, id, browser)
+}
+
+func (f *fakeBackend) Handoff(context.Context, string) (*idp.Handoff, error) { return nil, nil }
+
+func (f *fakeBackend) FindHandoff(context.Context, string) (*idp.Handoff, *idp.Login, error) {
+	return &idp.Handoff{LoginID: testID, ExpiresAt: testNow.Add(time.Minute)}, f.login, f.findErr
+}
+
+func (f *fakeBackend) Waiting(context.Context, string) (*idp.Login, error) { return f.login, nil }
+
+func (f *fakeBackend) Over(*idp.Handoff, *idp.Login) bool { return false }
+
+func (f *fakeBackend) Take(context.Context, *idp.Login, string) (*idp.Login, error) {
+	return f.login, nil
+}
+
+func (f *fakeBackend) Pick(context.Context, *idp.Login, int) (bool, error) { return true, nil }
+
+func (f *fakeBackend) DenyHandoff(context.Context, string, string) error { return nil }
+
+func (f *fakeBackend) Complete(context.Context, *idp.Login, *idp.Handoff, string) (*login.Outcome, error) {
+	return f.outcome, f.verifyErr
+}

@@ -58,6 +58,14 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, s.base+"/continue/"+l.ID)
 		return nil
 	}
+	over, err := s.nothingToProve(r, l)
+	if err != nil {
+		return err
+	}
+	if over {
+		redirect(w, s.base+"/continue/"+l.ID)
+		return nil
+	}
 	view, err := s.loginView(r, l)
 	if err != nil {
 		return err
@@ -169,6 +177,9 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.findInBrowser(r)
 	if err != nil {
 		return err
+	}
+	if l.Handoff != "" {
+		return s.handoffNext(w, r, l)
 	}
 	if l.ConsumedAt.IsZero() {
 		redirect(w, s.base+"/login/"+l.ID)

@@ -156,7 +156,7 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	options := web.Options{
 		Issuer: p.issuer, Brand: "Example ID", Network: "testnet", Logins: logins, Protocol: protocol, Clients: registry,
 		Wallets:   []templates.Wallet{{ID: "meteor", Name: "Meteor", Kind: templates.WalletPopup, URL: "https://wallet.meteorwallet.app"}},
-		Announced: true, CommandLine: true,
+		Announced: true, CommandLine: true, AnotherDevice: true,
 		Accounts: &account.Service{Store: store, Issuer: p.issuer, Now: p.now}, Sealer: ring, Ready: store.Ping, Describe: claims.Describe, Log: log, Now: p.now,
 		Audit: func(e idp.Event) { _ = store.AppendEvents(ctx, []idp.Event{e}) }, // which the end of a test may cut off
 	}

@@ -35,6 +35,15 @@ type Logins interface {
 	Verify(ctx context.Context, l *idp.Login, a login.Answer) (*login.Outcome, error)
 	Renew(ctx context.Context, id, browser string) (*idp.Login, error)
 	Deny(ctx context.Context, id, browser string) (*idp.Login, error)
+	HandOver(ctx context.Context, id, browser string, from idp.Sender) (*idp.Login, error)
+	Handoff(ctx context.Context, loginID string) (*idp.Handoff, error)
+	FindHandoff(ctx context.Context, code string) (*idp.Handoff, *idp.Login, error)
+	Waiting(ctx context.Context, id string) (*idp.Login, error)
+	Over(h *idp.Handoff, waiting *idp.Login) bool
+	Take(ctx context.Context, waiting *idp.Login, browser string) (*idp.Login, error)
+	Pick(ctx context.Context, l *idp.Login, number int) (allowed bool, err error)
+	DenyHandoff(ctx context.Context, loginID, there string) error
+	Complete(ctx context.Context, l *idp.Login, h *idp.Handoff, session string) (*login.Outcome, error)
 	Session(ctx context.Context, secret string) (*idp.Session, error)
 	End(ctx context.Context, sids ...string) error
 	Resume(ctx context.Context, req login.Request, session *idp.Session, silent bool) (*idp.Login, error)
@@ -93,6 +102,9 @@ type Options struct {
 	Logo func(ctx context.Context, hash string) ([]byte, error)
 	// Announced offers wallets that announce themselves to the login page, CommandLine the NEAR CLI.
 	Announced, CommandLine bool
+
+	// AnotherDevice lets people go on with a login on their phone.
+	AnotherDevice bool
 
 	Logins   Logins
 	Protocol Protocol
@@ -198,6 +210,11 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/paste", s.page(s.own(s.limited(s.limits.verify, s.paste))))
 	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
+	at("POST /login/{id}/phone", s.page(s.own(s.limited(s.limits.verify, s.handOver))))
+	at("GET /login/{id}/phone", s.page(s.handoffPage))
+	at("POST /login/{id}/number", s.page(s.own(s.limited(s.limits.verify, s.pickNumber))))
+	at("GET /d/{code}", s.page(s.limited(s.limits.verify, s.takenPage)))
+	at("POST /d/{code}", s.page(s.own(s.limited(s.limits.verify, s.take))))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
 	at("POST /login/{id}/account", s.page(s.own(s.limited(s.limits.verify, s.pick))))
 	at("POST /login/{id}/forget", s.page(s.own(s.forgetAccount)))

@@ -30,6 +30,15 @@ type application struct {
 }
 
 func (s *server) application(ctx context.Context, l *idp.Login) (application, error) {
+	if l.Handoff != "" {
+		waiting, err := s.Logins.Waiting(ctx, l.Handoff)
+		if err != nil {
+			return application{}, err
+		}
+		app, err := s.application(ctx, waiting)
+		app.host = there(app.host)
+		return app, err
+	}
 	params, err := url.ParseQuery(l.Params)
 	if err != nil {
 		return application{}, fmt.Errorf("stored authorization request: %w", err)
@@ -81,9 +90,12 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 	if app.name != "" {
 		title = reader.T("Sign in to {client}", "client", app.name)
 	}
-	path, other := s.base+"/login/"+l.ID, ""
+	path, other, phone := s.base+"/login/"+l.ID, "", ""
 	if oauth.ChosenAccount(l) != "" {
 		other = s.authorizeURL(r, l, "")
+	}
+	if s.AnotherDevice && l.Handoff == "" {
+		phone = path + "/phone"
 	}
 	return templates.Login{
 		Page: accented(s.view(r, title, "login.js"), app.mark),
@@ -115,6 +127,8 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 		ForgetURL:  path + "/forget",
 		OtherURL:   other,
 		Announced:  s.Announced,
+		PhoneURL:   phone,
+		ForAnother: l.Handoff != "",
 		CLICommand: s.cliCommand(l, app.hint),
 	}, nil
 }

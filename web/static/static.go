@@ -20,7 +20,7 @@ import (
 
 // The scripts and the style sheet are built from src by esbuild; its output is committed.
 //
-//go:generate go tool -modfile=../../internal/tools/go.mod esbuild src/login.ts src/ledger.ts src/cb.ts src/post.ts src/fedcm.ts src/console.ts src/style.css src/console.css --bundle --minify --format=esm --target=es2022 --charset=utf8 --log-level=warning --outdir=dist
+//go:generate go tool -modfile=../../internal/tools/go.mod esbuild src/login.ts src/ledger.ts src/cb.ts src/post.ts src/wait.ts src/fedcm.ts src/console.ts src/style.css src/console.css --bundle --minify --format=esm --target=es2022 --charset=utf8 --log-level=warning --outdir=dist
 
 // Prefix is where Handler expects to be mounted, below the issuer's path.
 const Prefix = "/static/"
@@ -110,7 +110,7 @@ func compress(body []byte, zw *gzip.Writer) ([]byte, error) {
 }
 
 // URL is the path of a file, such as "/static/style.0f3a….css" for "style.css";
-// put the issuer's path before it. The names are style.css, login.js, ledger.js, cb.js, post.js, fedcm.js, console.css, console.js and
+// put the issuer's path before it. The names are style.css, login.js, ledger.js, cb.js, post.js, wait.js, fedcm.js, console.css, console.js and
 // icons/<wallet id>.svg. It panics on any other name, which is a mistake in the
 // program; see WalletIcon for names that come from configuration.
 func URL(name string) string { return must(name).url }

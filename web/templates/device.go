@@ -13,15 +13,12 @@ type DeviceCode struct {
 // they sign in (/device/{id}, no Account) and when they decide (/consent/{id}).
 type Device struct {
 	Page
+	Asker
 	ClientName string
 	Mark       Mark
 	FirstParty bool // the operator's own
 	Links      Links
 	UserCode   string // as the device shows it
-	Address    string // that asked; empty if unknown
-	Elsewhere  bool   // that is not the network that the person is on
-	Agent      string // what the device calls itself; empty: nothing
-	Asked      string // how long ago, in words
 	Scopes     []string
 	Resources  []string
 

@@ -96,6 +96,9 @@ type Login struct {
 	ForgetURL     string // POST, form field "account": remember it no more
 	OtherURL      string // the same request with another account than LoginHint, where that was chosen; empty: none
 
+	PhoneURL   string // POST, form: go on with another device; empty: not offered
+	ForAnother bool   // another device waits for this login, and gets what comes of it
+
 	CLICommand string // empty: the NEAR CLI is not offered
 
 	Panel   Panel  // the panel to show first; empty means PanelChoose
@@ -129,6 +132,7 @@ type Continue struct {
 // The tones of a Message.
 const (
 	ToneInfo    = ""
+	ToneBusy    = "busy"
 	ToneSuccess = "success"
 	ToneWarning = "warning"
 	ToneError   = "error"

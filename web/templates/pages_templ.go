@@ -317,7 +317,7 @@ func ContinuePage(c Continue) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = toneIcon(toneBusy).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = toneIcon(ToneBusy).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -66,8 +66,6 @@ type outcome struct {
 	Actions []action
 }
 
-const toneBusy = "busy"
-
 // An action is a link, a form or a button of the script, in that order of preference:
 // the first two work without JavaScript.
 type action struct {
@@ -91,7 +89,7 @@ func outcomes(p Page, client, issuer, network, loginURL, renewURL string) []outc
 	renew := action{Act: "renew", Text: p.T("Start again"), URL: renewURL, Post: true}
 	retry := action{Act: "retry", Text: p.T("Try again")}
 	return []outcome{
-		{PanelVerifying, toneBusy, p.T("Checking…"), p.T("Your signature is being checked against the NEAR network."), nil},
+		{PanelVerifying, ToneBusy, p.T("Checking…"), p.T("Your signature is being checked against the NEAR network."), nil},
 		{PanelRejected, ToneInfo, p.T("Not approved"), p.T("Nothing was shared with {client}.", "client", client), []action{again}},
 		{PanelExpired, ToneWarning, p.T("This request expired"),
 			p.T("Requests are short-lived to keep you safe. Nothing was shared."), []action{renew}},
@@ -122,7 +120,7 @@ func outcomes(p Page, client, issuer, network, loginURL, renewURL string) []outc
 func walletOutcomes(l Login) []outcome {
 	other := action{Act: "again", Text: l.T("Use another wallet"), URL: l.LoginURL}
 	return []outcome{
-		{PanelWaiting, toneBusy, l.T("Continue in your wallet"),
+		{PanelWaiting, ToneBusy, l.T("Continue in your wallet"),
 			l.T("Check that it shows {host} and the code {code}, then approve.", "host", l.IssuerHost, "code", l.Challenge.ShortCode),
 			[]action{{Act: "reopen", Text: l.T("Open it again")}, other}},
 		{PanelNoAnswer, ToneInfo, l.T("No answer from your wallet yet"),
@@ -179,7 +177,7 @@ func clientName(name, brand string) string { return or(name, brand) }
 // primary is the index of the action to offer first; -1 while there is something
 // better to do than to press a button here.
 func primary(o outcome) int {
-	if o.Tone == toneBusy {
+	if o.Tone == ToneBusy {
 		return -1
 	}
 	return slices.IndexFunc(o.Actions, func(a action) bool { return !a.Hidden })

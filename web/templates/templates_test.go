@@ -55,7 +55,7 @@ func pages(text string) map[string]templ.Component {
 			Scopes: []string{text}, Resources: []string{text}, Remembered: true, DecideURL: "/consent/x", AgainURL: "/authorize", AccountURL: "/account",
 		}),
 		"device": DevicePage(Device{
-			Page: l.Page, ClientName: text, Mark: l.Mark, Links: Links{PolicyURL: text, TermsURL: text}, UserCode: text, Address: text, Agent: text, Asked: text,
+			Page: l.Page, ClientName: text, Mark: l.Mark, Links: Links{PolicyURL: text, TermsURL: text}, UserCode: text, Asker: Asker{Address: text, Agent: text, Asked: text},
 			Scopes: []string{text}, Resources: []string{text}, NextURL: "/login/x", CancelURL: "/login/x/cancel",
 		}),
 		"logout": LogoutPage(Logout{
@@ -66,6 +66,13 @@ func pages(text string) map[string]templ.Component {
 			Page: l.Page, Tone: ToneError, Heading: text, Text: text, Detail: text, ActionURL: "/x", ActionText: text,
 		}),
 	}
+	asker := Asker{Address: text, Agent: text, Asked: text, Elsewhere: true}
+	all["handoff"] = HandoffPage(Handoff{Page: l.Page, Asker: asker, ClientName: text, ClientHost: text, TakeURL: "/d/x"})
+	all["handoff number"] = HandoffPage(Handoff{Page: l.Page, Asker: asker, ClientName: text, Account: text, Network: "testnet", Choices: []int{17, 42, 93}, PickURL: "/login/x/number"})
+	wait := Wait{Page: l.Page, State: text, Busy: true, ClientName: text, Heading: text, Text: text, LoginURL: "/login/x", CancelURL: "/login/x/cancel"}
+	all["wait outcome"] = WaitPage(wait)
+	wait.QR, wait.Typed, wait.OpenURL, wait.Wallet, wait.Name, wait.AgainURL = text, text, "javascript:alert(1)", text, text, "/login/x/relay"
+	all["wait"] = WaitPage(wait)
 	for panel := range refusals {
 		l.Panel = panel
 		all["login "+string(panel)] = LoginPage(l)

@@ -1,0 +1,1 @@
+var n=document.querySelector("main[data-busy]"),a=2e3;async function e(t){try{if((await(await fetch(location.href,{headers:{Accept:"application/json"}})).json()).state!==t)return location.reload()}catch{}i(t)}function i(t){setTimeout(()=>{if(!document.hidden)return void e(t);document.addEventListener("visibilitychange",()=>{e(t)},{once:!0})},a)}n&&i(n.dataset.state);
