@@ -15,7 +15,7 @@ type row struct {
 
 // idForm is the form of an id. The letters are listed, since P-256 and its
 // like are no ids.
-var idForm = regexp.MustCompile(`\b(?:RT|[RAPTCJDUSKLIGHFWO])[0-9]{2}\b`)
+var idForm = regexp.MustCompile(`\b(?:RT|[RAPTCJDUSKLIGHFWOVY])[0-9]{2}\b`)
 
 // readRows reads the tables of a file in their order.
 func readRows(file string) (rows []row, err error) {

@@ -33,7 +33,7 @@ func (e *env) lastProof() *idp.SignedLogin {
 	return proof
 }
 
-// What is kept of a sign-in proves it to anybody, whichever way the signature came.
+// Y06: what is kept of a sign-in proves it to anybody, whichever way the signature came.
 func TestProofHoldsByItself(t *testing.T) {
 	e := setup(t)
 	plain := e.begin()

@@ -73,7 +73,7 @@ func TestProofIsOfTheLastSignIn(t *testing.T) {
 	}
 }
 
-// What happened to a former owner of a name, and what was refused in their time, is not told the next one.
+// Y01: what happened to a former owner of a name, and what was refused in their time, is not told the next one.
 func TestEventsFollowTheSubject(t *testing.T) {
 	l := newLogouts(t)
 	refused := func(request string) {

@@ -99,7 +99,7 @@ func TestAccountPageComesAfterSigningIn(t *testing.T) {
 	}
 }
 
-// What a browser calls itself is neither stored nor shown, and an address counts only if a
+// Y03: what a browser calls itself is neither stored nor shown, and an address counts only if a
 // trusted proxy says so.
 func TestAgentAndForwardedAddressAreNotBelieved(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestAgentAndForwardedAddressAreNotBelieved(t *testing.T) {
 	}
 }
 
-// S08: whoever comes to own the name of an account that was deleted sees nothing of who had it
+// S08, Y01: whoever comes to own the name of an account that was deleted sees nothing of who had it
 // before, and who had it before is signed out.
 func TestNextOwnerOfANameSeesNothingOfTheFormer(t *testing.T) {
 	t.Parallel()
@@ -154,7 +154,7 @@ func TestNextOwnerOfANameSeesNothingOfTheFormer(t *testing.T) {
 	}
 }
 
-// What an administrator did is told without who did it, from where and why.
+// Y04: what an administrator did is told without who did it, from where and why.
 func TestOperatorIsNotNamed(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
@@ -176,7 +176,7 @@ func TestOperatorIsNotNamed(t *testing.T) {
 	}
 }
 
-// S07, S08: a copy of everything needs a wallet's signature of a moment ago, is a file that no cache
+// S07, S08, Y02: a copy of everything needs a wallet's signature of a moment ago, is a file that no cache
 // keeps, and is recorded.
 func TestExport(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The proof that people download holds by the program of docs/account.md, which has nothing of ours, and
+// Y06: the proof that people download holds by the program of docs/account.md, which has nothing of ours, and
 // no longer once anything in it is changed.
 func TestProofIsVerifiedByTheProgramOfTheDocumentation(t *testing.T) {
 	t.Parallel()

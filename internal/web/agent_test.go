@@ -8,7 +8,7 @@ import (
 	"near-idp/internal/idp"
 )
 
-// What people's browsers send, and the names that are stored of it.
+// Y03: what people's browsers send, and the names that are stored of it.
 func TestBrowserOf(t *testing.T) {
 	t.Parallel()
 	const webkit = "(KHTML, like Gecko) "

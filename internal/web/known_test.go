@@ -98,7 +98,7 @@ func TestBrowserRemembersItsAccounts(t *testing.T) {
 	}
 }
 
-// Signing out leaves the name, unless the person wants the browser to forget it, too.
+// Y05: signing out leaves the name, unless the person wants the browser to forget it, too.
 func TestSignOutCanForgetTheBrowser(t *testing.T) {
 	t.Parallel()
 	b := newProvider(t).browser()
@@ -126,7 +126,7 @@ func TestSignOutCanForgetTheBrowser(t *testing.T) {
 	}
 }
 
-// S04: a name in the list is a hint and no more: it never signs in without a signature of its own
+// S04, Y05: a name in the list is a hint and no more: it never signs in without a signature of its own
 // account, whether it was remembered, made up, or is the session's where a new signature is asked for.
 func TestListedAccountNeedsItsWallet(t *testing.T) {
 	t.Parallel()
@@ -178,7 +178,7 @@ func TestListedAccountNeedsItsWallet(t *testing.T) {
 	}
 }
 
-// S04: what the provider has not written is not listed, and breaks nothing; nor is what another
+// S04, Y05: what the provider has not written is not listed, and breaks nothing; nor is what another
 // provider wrote.
 func TestForgedListOfAccountsShowsNothing(t *testing.T) {
 	t.Parallel()
