@@ -2,9 +2,13 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"near-idp/internal/config"
 	"near-idp/internal/icon"
+	"near-idp/internal/outbound"
+	"near-idp/internal/postgres"
+	"near-idp/internal/relay"
 	"near-idp/internal/web"
 	"near-idp/web/static"
 	"near-idp/web/templates"
@@ -31,6 +35,8 @@ func wallets(cfg *config.Config) (list []templates.Wallet, icons []*icon.Icon) {
 			button.Kind = templates.WalletMeteor
 		case config.IntearWeb:
 			button.Kind = templates.WalletIntear
+		case config.HOTRelay, config.MobileRelay:
+			button.Kind = templates.WalletRelay
 		case config.SignMessage:
 			button.Kind = templates.WalletPopup
 			if w.Redirect {
@@ -47,4 +53,23 @@ func wallets(cfg *config.Config) (list []templates.Wallet, icons []*icon.Icon) {
 // offers reports that a wallet of the protocol is on the list.
 func offers(cfg *config.Config, protocol string) bool {
 	return slices.ContainsFunc(cfg.OfferedWallets(), func(w config.Wallet) bool { return w.Protocol == protocol })
+}
+
+// relays are the wallets of the list that are reached through their makers' relays; nil if none is.
+func relays(cfg *config.Config, store *postgres.Store) web.Relays {
+	client := outbound.Client(outbound.Policy{AllowPrivate: cfg.Outbound.AllowPrivate, AllowLoopback: cfg.IssuerOnLoopback(), MaxBody: 16 << 10})
+	reached := map[string]relay.Wallet{}
+	for _, w := range cfg.OfferedWallets() {
+		options := relay.Options{URL: w.URL, HTTP: client}
+		switch w.Protocol {
+		case config.HOTRelay:
+			reached[w.ID] = &relay.HOT{Options: options}
+		case config.MobileRelay:
+			reached[w.ID] = &relay.NEARMobile{Options: options}
+		}
+	}
+	if len(reached) == 0 {
+		return nil
+	}
+	return &relay.Service{Store: store, Wallets: reached, Network: cfg.Near.Network, Origin: cfg.Issuer, Name: cfg.Branding.Name, Now: time.Now}
 }

@@ -21,6 +21,8 @@ const (
 	Extension   = "extension"    // an object that an extension puts into the page, by the wallet's id
 	Announced   = "announced"    // whatever announces itself by the injected-wallet standard
 	CommandLine = "command-line" // the NEAR CLI: a command to run, whose output is pasted
+	HOTRelay    = "hot-relay"    // HOT Wallet on another device, through its maker's relay
+	MobileRelay = "near-mobile"  // NEAR Mobile, through its maker's relay
 	Phone       = "phone"        // any wallet, on another device that scans a code
 )
 
@@ -70,10 +72,12 @@ var knownWallets = map[string]knownWallet{
 	"announced":    {name: "Announced wallets", protocol: Announced},
 	"bitte":        {name: "Bitte", protocol: SignMessage, urls: map[string]string{Mainnet: "https://wallet.bitte.ai", Testnet: "https://testnet.wallet.bitte.ai"}},
 	"hot":          {name: "HOT Wallet", protocol: Extension, networks: []string{Mainnet}},
+	"hot-relay":    {name: "HOT Wallet (phone)", protocol: HOTRelay, urls: map[string]string{Mainnet: "https://h4n.app"}, networks: []string{Mainnet}},
 	"intear":       {name: "Intear Wallet", protocol: IntearWeb, urls: everywhere("https://wallet.intear.tech")},
 	"ledger":       {name: "Ledger", protocol: LedgerHID},
 	"meteor":       {name: "Meteor Wallet", protocol: MeteorWeb, urls: everywhere("https://wallet.meteorwallet.app")},
 	"mynearwallet": {name: "MyNearWallet", protocol: SignMessage, urls: map[string]string{Mainnet: "https://app.mynearwallet.com", Testnet: "https://testnet.mynearwallet.com"}},
+	"near-mobile":  {name: "NEAR Mobile", protocol: MobileRelay, urls: map[string]string{Mainnet: "https://near-mobile-signer-backend_production.peersyst.tech"}, networks: []string{Mainnet}},
 	"near-cli":     {name: "NEAR CLI", protocol: CommandLine},
 	"nightly":      {name: "Nightly", protocol: Extension},
 	"okx":          {name: "OKX Wallet", protocol: Extension},

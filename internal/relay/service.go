@@ -136,3 +136,11 @@ func (s *Service) poll(ctx context.Context, wallet Wallet, r *idp.RelayRequest, 
 	}
 	return nil
 }
+
+// Discard ends the wait for a login whose answer was refused.
+func (s *Service) Discard(ctx context.Context, loginID string) error {
+	if err := s.Store.EndRelayRequest(ctx, loginID, idp.RelayMalformed); err != nil {
+		return fmt.Errorf("end relay request: %w", err)
+	}
+	return nil
+}

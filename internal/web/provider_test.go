@@ -28,8 +28,10 @@ import (
 	"near-idp/internal/near"
 	"near-idp/internal/neartest"
 	"near-idp/internal/oauth"
+	"near-idp/internal/outbound"
 	"near-idp/internal/pgtest"
 	"near-idp/internal/postgres"
+	"near-idp/internal/relay"
 	"near-idp/internal/web"
 	"near-idp/web/templates"
 
@@ -50,6 +52,7 @@ type provider struct {
 	t      *testing.T
 	issuer string
 	chain  *neartest.Chain
+	relay  *neartest.Relay
 	alice  *neartest.Wallet
 	pool   *pgxpool.Pool
 	server *httptest.Server
@@ -163,6 +166,12 @@ func (p *provider) wire(store *postgres.Store) http.Handler {
 	if p.fedCM {
 		options.FedCM = &web.FedCM{Sessions: &login.FedCM{Store: store, MACs: ring.MACs}, Protocol: protocol, Applications: store.Applications}
 	}
+	p.relay = neartest.NewRelay()
+	relays := httptest.NewServer(p.relay)
+	p.t.Cleanup(relays.Close)
+	reach := relay.Options{URL: relays.URL, HTTP: outbound.Client(outbound.Policy{AllowLoopback: true})}
+	options.Relays = &relay.Service{Store: store, Network: "testnet", Origin: p.issuer, Name: "Example ID", Now: p.now,
+		Wallets: map[string]relay.Wallet{"hot-relay": &relay.HOT{Options: reach}, "near-mobile": &relay.NEARMobile{Options: reach}}}
 	handler, err := web.New(options)
 	must(p.t, err)
 	return handler

@@ -105,6 +105,8 @@ type Options struct {
 
 	// AnotherDevice lets people go on with a login on their phone.
 	AnotherDevice bool
+	// Relays reach the wallets of the kind templates.WalletRelay; nil: there are none.
+	Relays Relays
 
 	Logins   Logins
 	Protocol Protocol
@@ -212,6 +214,8 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
 	at("POST /login/{id}/phone", s.page(s.own(s.limited(s.limits.verify, s.handOver))))
 	at("GET /login/{id}/phone", s.page(s.handoffPage))
+	at("POST /login/{id}/relay", s.page(s.own(s.limited(s.limits.verify, s.askRelay))))
+	at("GET /login/{id}/relay", s.page(s.relayPage))
 	at("POST /login/{id}/number", s.page(s.own(s.limited(s.limits.verify, s.pickNumber))))
 	at("GET /d/{code}", s.page(s.limited(s.limits.verify, s.takenPage)))
 	at("POST /d/{code}", s.page(s.own(s.limited(s.limits.verify, s.take))))

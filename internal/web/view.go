@@ -128,6 +128,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 		OtherURL:   other,
 		Announced:  s.Announced,
 		PhoneURL:   phone,
+		RelayURL:   path + "/relay",
 		ForAnother: l.Handoff != "",
 		CLICommand: s.cliCommand(l, app.hint),
 	}, nil

@@ -52,6 +52,7 @@ type Challenge struct {
 const (
 	WalletInjected = "injected" // an extension, known by its ID; its button appears when it is detected
 	WalletPopup    = "popup"    // MyNearWallet's /sign-message in a window, or in the page's place on small screens
+	WalletRelay    = "relay"    // a wallet on another device, which the provider asks through its maker's relay
 	WalletRedirect = "redirect" // MyNearWallet's /sign-message, always in the page's place
 	WalletMeteor   = "meteor"   // Meteor's window, or its extension
 	WalletIntear   = "intear"   // Intear's window
@@ -96,6 +97,7 @@ type Login struct {
 	ForgetURL     string // POST, form field "account": remember it no more
 	OtherURL      string // the same request with another account than LoginHint, where that was chosen; empty: none
 
+	RelayURL   string // POST, form field "wallet": ask a WalletRelay
 	PhoneURL   string // POST, form: go on with another device; empty: not offered
 	ForAnother bool   // another device waits for this login, and gets what comes of it
 
