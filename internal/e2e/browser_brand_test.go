@@ -84,6 +84,7 @@ func TestApplicationsAreShownWithTheirMarks(t *testing.T) {
 				b.first.says("legal.example.com")
 				b.first.visit("/logout?" + url.Values{"client_id": {"shop"}, "post_logout_redirect_uri": {"https://shop.example.com/"}}.Encode())
 				b.first.until(`document.querySelector("#h-logout")`)
+				b.first.says("Afterwards you can return to Corner Shop.")
 				b.first.readable("brand-logout")
 			}
 		})

@@ -104,11 +104,9 @@ func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutR
 		Page: s.view(r, entryOf(r).reader.T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
 		LogoutURL: s.base + "/logout", CancelURL: s.base + "/", Remembers: len(s.remembered(r)) > 0,
 	}
-	if req.Client != nil && !req.Refused {
+	if req.RedirectTo != "" { // that the application asks is not proven, and not said
 		view.Mark = s.mark(req.Client)
 		view.Page = accented(view.Page, view.Mark)
-	}
-	if req.RedirectTo != "" {
 		view.ClientID, view.RedirectURI, view.State = req.Client.ID, form.Get("post_logout_redirect_uri"), form.Get("state")
 	}
 	return view

@@ -3,7 +3,7 @@ package templates
 // Logout is /logout where the person has to be asked.
 type Logout struct {
 	Page
-	Mark      Mark   // of the application that asks; without a name: none does
+	Mark      Mark   // of the application to return to; without a name: there is none
 	Account   string // that is signed in
 	Network   string
 	LogoutURL string // POST, form field "decision": "logout" or "forget", and the three below

@@ -72,7 +72,7 @@ func LogoutPage(l Logout) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = l.Rich("{client} asks for it.", Filled{"client": bold(l.Mark.Name)}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = l.Rich("Afterwards you can return to {client}.", Filled{"client": bold(l.Mark.Name)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
