@@ -16,7 +16,7 @@ TESTFLAGS ?=
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-race referees checks lint generate check-generated bench fuzz docker deps clean
+.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench fuzz docker deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ test: ## run every test, with those that need a browser or Node.js
 test-race: ## run every test under the race detector; needs a C compiler
 	@scripts/deps.sh --browser --node --rp
 	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
+
+screenshots: ## write a picture of every state of every page to artifacts/
+	@scripts/deps.sh --browser --node
+	@mkdir -p artifacts
+	IDP_ARTIFACTS='$(CURDIR)/artifacts' go test -count=1 -run 'TestLooks' $(TESTFLAGS) ./internal/e2e
 
 referees: ## have Keycloak and other relying parties sign in; say which could not be had
 	@scripts/referees.sh $(TESTFLAGS)
@@ -63,5 +68,5 @@ deps: ## install what is missing, or say what to install
 	@scripts/deps.sh
 
 clean: ## remove what was built, and the caches kept here
-	@rm -rf bin internal/e2e/node_modules internal/referees/node/node_modules examples/*/node_modules
+	@rm -rf artifacts bin internal/e2e/node_modules internal/referees/node/node_modules examples/*/node_modules
 	@if [ -d .cache ]; then chmod -R u+w .cache && rm -rf .cache; fi

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -65,9 +66,12 @@ func (w *window) told() {
 func (w *window) scheme(name string) {
 	w.Helper()
 	w.must(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}, {Name: "forced-colors", Value: "none"},
 	}}))
 }
+
+// seenOnly are the rules of axe that depend on how a page looks and not only on what it holds.
+var seenOnly = []string{"color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"}
 
 // inEveryLook calls look in light and dark, narrow and wide.
 func (w *window) inEveryLook(look func(name string)) {
@@ -81,24 +85,71 @@ func (w *window) inEveryLook(look func(name string)) {
 	}
 }
 
-// readable examines the page in every look, and takes its picture where
-// IDP_SCREENSHOTS names a directory.
+// readable examines the page in every look, and takes its pictures.
 func (w *window) readable(name string) {
 	w.Helper()
+	var only []string // the first look is examined for everything
 	w.inEveryLook(func(look string) {
-		w.probe("examine.js", name+" "+look)
-		w.probe("contrast.js", name+" "+look)
+		w.probe("examine.js", name+"-"+look)
+		w.accessible(name+"-"+look, only...)
 		w.picture(name + "-" + look)
+		only = seenOnly
 	})
 }
 
+// fits examines the page once, where there is the least space.
+func (w *window) fits(name string) {
+	w.Helper()
+	w.scheme("light")
+	w.size(320, 800)
+	w.probe("examine.js", name)
+	w.picture(name)
+}
+
+// colours examines the page in the few colours of somebody who chose them.
+func (w *window) colours(name string) {
+	w.Helper()
+	w.must(call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "forced-colors", Value: "active"}, {Name: "prefers-color-scheme", Value: "dark"}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}))
+	w.size(320, 800)
+	w.probe("examine.js", name+"-forced")
+	w.probe("forced.js", name+"-forced")
+	w.picture(name + "-forced")
+	w.scheme("light")
+}
+
+// reads makes a language the one that the person prefers, and opens the page again.
+func (w *window) reads(tag string) {
+	w.Helper()
+	w.must(call(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": tag}}), chromedp.Reload())
+	w.until(`document.readyState === "complete" && document.documentElement.lang === ` + quoted(tag))
+}
+
+// everywhere examines a page that can be opened again: in every look, in forced colours,
+// from right to left, and with the long words of German.
+func (w *window) everywhere(name string) {
+	w.Helper()
+	w.readable(name)
+	w.colours(name)
+	for _, tag := range []string{"ar", "de"} {
+		w.reads(tag)
+		w.fits(name + "-" + tag)
+	}
+	w.reads("en")
+}
+
+// picture writes what the window shows where IDP_ARTIFACTS names a directory. The window
+// is made as high as its page: a picture of what lies beyond it shows pages from right to left out of place.
 func (w *window) picture(name string) {
 	w.Helper()
-	dir := os.Getenv("IDP_SCREENSHOTS")
+	dir := os.Getenv("IDP_ARTIFACTS")
 	if dir == "" {
 		return
 	}
-	shot, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
+	size := value[[]int64](w, "[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]")
+	w.size(size[0], size[1])
+	shot, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600)
 	}

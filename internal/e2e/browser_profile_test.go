@@ -41,6 +41,7 @@ type profile struct {
 	asked   []signRequest
 	windows map[target.ID]*window
 	faults  []string
+	answers []*network.EventResponseReceived
 	wanted  bool     // the faults are what the test is about
 	mutters []string // parts of what the browser may log; set before it happens
 }
@@ -152,6 +153,13 @@ func (p *profile) open() (list []*window) {
 	return list
 }
 
+// got are the answers that the windows have had.
+func (p *profile) got() []*network.EventResponseReceived {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.answers)
+}
+
 func (p *profile) fault(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,12 +182,16 @@ func (p *profile) watch(event any) {
 	case *log.EventEntryAdded:
 		// Chromium logs every answer of 400 and above; the tests look at those themselves.
 		platform := strings.Contains(e.Entry.Text, "Unrecognized feature: 'bluetooth'") // that Chromium has not on Linux
-		refusal := e.Entry.Source == log.EntrySourceNetwork && p.answers(e.Entry.URL) &&
+		refusal := e.Entry.Source == log.EntrySourceNetwork && p.ours(e.Entry.URL) &&
 			strings.Contains(e.Entry.Text, "responded with a status of")
 		foreseen := slices.ContainsFunc(p.mutters, func(part string) bool { return strings.Contains(e.Entry.Text, part) })
 		if !refusal && !platform && !foreseen && e.Entry.Level != log.EntryLevelVerbose && e.Entry.Level != log.EntryLevelInfo {
 			p.fault("log %s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
+	case *network.EventResponseReceived:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.answers = append(p.answers, e)
 	case *network.EventRequestWillBeSent:
 		if !p.mayAsk(e.Request.URL) {
 			p.fault("a request to %s", e.Request.URL)
@@ -187,8 +199,8 @@ func (p *profile) watch(event any) {
 	}
 }
 
-// answers reports that an address is the provider's.
-func (p *profile) answers(address string) bool {
+// ours reports that an address is the provider's.
+func (p *profile) ours(address string) bool {
 	return strings.HasPrefix(address, p.issuer+"/") || p.admin != "" && strings.HasPrefix(address, p.admin+"/")
 }
 

@@ -9,6 +9,28 @@
   if (new Set(ids).size !== ids.length) wrong.push(`an id twice: ${ids}`);
   if (document.documentElement.scrollWidth > innerWidth) wrong.push(`scrolls sideways: ${document.documentElement.scrollWidth} of ${innerWidth}`);
 
+  // Words stay on the page, in their control, and whole.
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  const outside = (inner, outer) => inner.left < outer.left - 1 || inner.right > outer.right + 1 || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1;
+  const page = { left: 0, right: innerWidth, top: -Infinity, bottom: Infinity };
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    const e = text.parentElement;
+    if (!text.data.trim() || e.closest(".sr, noscript, template, [role=status]") || !seen(e)) continue;
+    range.selectNodeContents(text);
+    const box = range.getBoundingClientRect();
+    const holder = e.closest("button, a.button, .badge, .notice, pre, .detail, .hint, .alert, .who, .card");
+    if (outside(box, page) || (holder && outside(box, holder.getBoundingClientRect()))) wrong.push(`out of its place: "${text.data.trim().slice(0, 60)}"`);
+    for (let around = e; around !== document.body; around = around.parentElement) {
+      const style = getComputedStyle(around);
+      if (!/visible/.test(style.overflowX) && around.scrollWidth > around.clientWidth + 1) wrong.push(`cut off: "${text.data.trim().slice(0, 60)}"`);
+    }
+  }
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    for (const { animationName } of document.getAnimations()) if (animationName !== "breathe") wrong.push(`it moves: ${animationName}`);
+  }
+
   const named = (e) => (e.getAttribute("aria-label") || [...(e.labels ?? [])].map((l) => l.textContent).join(" ") || e.textContent).trim();
   for (const e of document.querySelectorAll("button, a[href], textarea, summary, input:not([type=hidden])")) {
     if (!seen(e)) continue;
