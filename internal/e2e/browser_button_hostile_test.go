@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/url"
@@ -116,9 +117,14 @@ func TestButtonVerifiesWhatItIsTold(t *testing.T) {
 		"claims changed after the signature": {func(r *rogue) {
 			r.sign = func(h, c string) string {
 				token := signedBy("RS256")(h, c)
-				return h + "." + c[:len(c)-8] + flipped(c[len(c)-8:]) + token[len(h)+1+len(c):]
+				honest, err := base64.RawURLEncoding.DecodeString(c)
+				if err != nil {
+					t.Error(err)
+				}
+				forged := strings.Replace(string(honest), `"zoë.near"`, `"eve.near"`, 1)
+				return h + "." + base64.RawURLEncoding.EncodeToString([]byte(forged)) + token[len(h)+1+len(c):]
 			}
-		}, "id_token_invalid: "},
+		}, "id_token_invalid: signature"},
 		"no JWT": {func(r *rogue) { r.sign = func(h, _ string) string { return h } }, "id_token_invalid: "},
 		"a signature cut short": {func(r *rogue) {
 			r.sign = func(h, c string) string { return signedBy("RS256")(h, c)[:len(h)+len(c)+40] }
@@ -142,13 +148,6 @@ func TestButtonVerifiesWhatItIsTold(t *testing.T) {
 
 func set(claim string, value any) func(map[string]any) {
 	return func(c map[string]any) { c[claim] = value }
-}
-
-func flipped(text string) string {
-	if text[0] == 'A' {
-		return "B" + text[1:]
-	}
-	return "A" + text[1:]
 }
 
 // An answer that this browser did not ask for (login CSRF), one that is used again, and
