@@ -283,12 +283,12 @@ func TestPhoneComesTooLate(t *testing.T) {
 			}
 		},
 	} {
-		waiting, code := e.handOver()
+		waiting, _ := e.handOver()
 		over(waiting)
 		if _, err := e.Take(t.Context(), waiting, phone); !errors.Is(err, idp.ErrUsed) {
 			t.Errorf("%s: opened: %v", name, err)
 		}
-		waiting, code = e.handOver()
+		waiting, code := e.handOver()
 		there := e.take(code)
 		over(waiting)
 		_, err := e.Verify(t.Context(), there, answer(e.alice, there))
