@@ -20,6 +20,10 @@
     if (!text.data.trim() || e.closest(".sr, noscript, template, [role=status]") || !seen(e)) continue;
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
+    // What scrolls by itself may be wider than its place, three dots say that there is more, and some words are to be heard only.
+    const meant = (style) => /auto|scroll/.test(style.overflowX) || style.textOverflow === "ellipsis" || style.clipPath !== "none";
+    const free = (around) => around !== document.documentElement && (meant(getComputedStyle(around)) || free(around.parentElement));
+    if (free(e)) continue;
     const holder = e.closest("button, a.button, .badge, .notice, pre, .detail, .hint, .alert, .who, .card");
     if (outside(box, page) || (holder && outside(box, holder.getBoundingClientRect()))) wrong.push(`out of its place: "${text.data.trim().slice(0, 60)}"`);
     for (let around = e; around !== document.body; around = around.parentElement) {
