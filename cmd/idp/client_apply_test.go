@@ -46,7 +46,8 @@ func aThousand() []clients.Entry {
 			c.JWKS, c.TokenEndpointAuthSigningAlg, c.IDTokenSignedResponseAlg = billingKeys, idp.ES256, idp.EdDSA
 			c.Profile, c.RequirePushedAuthorizationRequests, c.DPoPBoundAccessTokens = idp.ProfileFAPI2, true, true
 		case 3:
-			c.Preset, c.ClaimPolicy = "grafana", "default"
+			c.Preset, c.ClaimPolicy, c.BrandColor = "grafana", "default", "#0a7d5c"
+			c.LogoURI, c.PolicyURI, c.TosURI = host+"/logo.png", host+"/privacy", host+"/terms?lang=en"
 			if i%8 == 3 {
 				c.TokenEndpointAuthMethod, c.JWKSURI, entry.Secret = idp.AuthPrivateKey, host+"/jwks", ""
 			}
