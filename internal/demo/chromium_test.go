@@ -94,15 +94,33 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 
 func (b *tab) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
 
-// click presses the mouse on an element. In a window of its own it lets the page
+// click presses the mouse on an element, once the page's scripts listen. In a window of its own it lets the page
 // do so a moment later: the answer may close the window while a mouse is still pressed.
 func (b *tab) click(selector string) {
 	b.t.Helper()
+	b.ready(selector)
 	if !b.window {
 		b.do(chromedp.Click(chromedp.CSS(selector)))
 		return
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("{ const e = document.querySelector(%q); setTimeout(() => e.click()); undefined }", selector)))
+}
+
+// ready waits until the page is loaded whole, its scripts with it, and has the element.
+func (b *tab) ready(selector string) {
+	b.t.Helper()
+	there := fmt.Sprintf("document.readyState === 'complete' && !!document.querySelector(%q)", selector)
+	for {
+		ready, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](there))
+		if ready && err == nil {
+			return
+		}
+		select {
+		case <-b.ctx.Done():
+			b.t.Fatalf("%s is never there (%v)", selector, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // goesTo waits until the address begins with prefix, and returns it.
