@@ -88,7 +88,8 @@ func (w *window) inEveryLook(look func(name string)) {
 // readable examines the page in every look, and takes its pictures.
 func (w *window) readable(name string) {
 	w.Helper()
-	var only []string // the first look is examined for everything
+	w.until(`document.readyState === "complete"`) // whole, and with its style
+	var only []string                             // the first look is examined for everything
 	w.inEveryLook(func(look string) {
 		w.probe("examine.js", name+"-"+look)
 		w.accessible(name+"-"+look, only...)

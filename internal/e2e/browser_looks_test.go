@@ -97,15 +97,10 @@ func (p *profile) asks(more ...string) string {
 	return form.Encode()
 }
 
-// axe-core needs promises, which pages have none of while their scripts are off.
 func firstWithoutScript(b *profile) {
 	b.first.withoutScript()
 	b.first.start()
-	b.first.inEveryLook(func(look string) {
-		b.first.probe("examine.js", "login-noscript-"+look)
-		b.first.probe("contrast.js", "login-noscript-"+look)
-		b.first.picture("login-noscript-" + look)
-	})
+	b.first.readable("login-noscript")
 }
 
 // Where there is much space, the page keeps to the middle of it.
