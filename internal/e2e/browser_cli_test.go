@@ -153,7 +153,7 @@ func cancelledWithoutScript(b *profile, _ string) {
 func onlyWhatWorks(b *profile, field string) {
 	b.first.start()
 	b.first.says("Wallets need JavaScript")
-	if got := value[string](b.first, `[...document.querySelectorAll("button, summary")].filter((b) => b.checkVisibility()).map((b) => b.textContent.trim()).join("; ")`); got != "Sign in; Cancel and return to Notes" {
+	if got := value[string](b.first, `[...document.querySelectorAll("button, summary")].filter((b) => b.checkVisibility()).map((b) => b.textContent.trim()).join("; ")`); got != "Use your phone; Sign in; Cancel and return to Notes; Language:English" {
 		b.Errorf("shown: %s", got)
 	}
 	if !value[bool](b.first, `document.querySelector("`+field+`").checkVisibility()`) {
