@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"near-idp/internal/due"
 	"near-idp/internal/idp"
 )
 
@@ -45,10 +46,8 @@ const (
 	maxHops  = 3
 	// refresh is how old a logo gets before it is fetched again.
 	refresh = 7 * 24 * time.Hour
-	// idle is how long a replica waits for a notification, which may be lost, before it looks itself.
-	idle = 10 * time.Minute
-	// breath keeps a replica from asking on and on for what another one is about to lease.
-	breath = time.Second
+	idle    = 10 * time.Minute
+	breath  = time.Second
 )
 
 // pauses are waited for after each failed attempt, the last one again and again.
@@ -58,78 +57,36 @@ var pauses = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.
 // changed, and each again every week. Run it once in each replica.
 type Collector struct {
 	Options
-	wake    chan struct{}
+	*due.Worker[idp.DueLogo]
 	drawing sync.Mutex // bounds the memory that images take
 }
 
 // New returns a Collector.
-func New(opts Options) *Collector { return &Collector{Options: opts, wake: make(chan struct{}, 1)} }
-
-// Wake makes Run look for what is due now.
-func (c *Collector) Wake() {
-	select {
-	case c.wake <- struct{}{}:
-	default: // it is about to look
-	}
-}
-
-// Run fetches until ctx ends.
-func (c *Collector) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if c.round(ctx) == parallel {
-			continue // there may be more
-		}
-		timer := time.NewTimer(c.wait(ctx))
-		select {
-		case <-ctx.Done():
-		case <-c.wake:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
-
-func (c *Collector) wait(ctx context.Context) time.Duration {
-	next, err := c.Store.NextLogo(ctx)
-	if err != nil {
-		return idle
-	}
-	return min(max(next, breath), idle)
-}
-
-// round fetches what is due, up to parallel logos at once, and returns how many were.
-func (c *Collector) round(ctx context.Context) int {
-	due, err := c.Store.ClaimLogos(ctx, parallel, lease)
-	if err != nil {
-		if ctx.Err() == nil {
-			c.Log.Warn("logos: read what is due", "err", err)
-		}
-		return 0
-	}
-	var group sync.WaitGroup
-	for _, d := range due {
-		group.Go(func() { c.collect(ctx, d) })
-	}
-	group.Wait()
-	return len(due)
+func New(opts Options) *Collector {
+	c := &Collector{Options: opts}
+	c.Worker = due.New(due.Work[idp.DueLogo]{
+		Name: "logos", Claim: opts.Store.ClaimLogos, Next: opts.Store.NextLogo, Do: c.collect,
+		Parallel: parallel, Lease: lease, Idle: idle, Breath: breath, Log: opts.Log,
+	})
+	return c
 }
 
 // collect makes one attempt. If the store cannot be told what came of it, the lease
 // ends and there is another.
-func (c *Collector) collect(ctx context.Context, due idp.DueLogo) {
-	log := c.Log.With("client_id", due.ClientID)
-	png, err := c.image(ctx, due.Source)
+func (c *Collector) collect(ctx context.Context, logo idp.DueLogo) {
+	log := c.Log.With("client_id", logo.ClientID)
+	png, err := c.image(ctx, logo.Source)
 	if ctx.Err() != nil {
 		return // shutting down says nothing about the logo
 	}
 	if err != nil {
-		again := pauses[min(max(due.Attempts, 1), len(pauses))-1]
+		again := pauses[min(max(logo.Attempts, 1), len(pauses))-1]
 		log.Warn("logo refused", "err", err, "retry_in", again.String())
-		err = c.Store.RefuseLogo(ctx, due, err.Error(), again)
+		err = c.Store.RefuseLogo(ctx, logo, err.Error(), again)
 	} else {
 		sum := sha256.Sum256(png)
 		log.Info("logo fetched", "hash", hex.EncodeToString(sum[:]))
-		err = c.Store.SaveLogo(ctx, due, idp.Image{Hash: hex.EncodeToString(sum[:]), PNG: png}, refresh)
+		err = c.Store.SaveLogo(ctx, logo, idp.Image{Hash: hex.EncodeToString(sum[:]), PNG: png}, refresh)
 	}
 	if err != nil && ctx.Err() == nil {
 		log.Warn("logo: note the outcome", "err", err)

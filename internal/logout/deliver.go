@@ -15,9 +15,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
+	"near-idp/internal/due"
 	"near-idp/internal/idp"
 )
 
@@ -67,10 +67,8 @@ const (
 	// parallel deliveries of one replica; lease is longer than any of them takes.
 	parallel = 8
 	lease    = time.Minute
-	// idle is how long a replica waits for a notification, which may be lost, before it looks itself.
-	idle = time.Minute
-	// breath keeps a replica from asking on and on for what another one is about to lease.
-	breath = 50 * time.Millisecond
+	idle     = time.Minute
+	breath   = 50 * time.Millisecond
 	// others of a client that does not answer are not tried for this long.
 	others = 30 * time.Second
 )
@@ -80,7 +78,7 @@ var defaultPauses = []time.Duration{5 * time.Second, 30 * time.Second, 3 * time.
 // A Courier delivers. Run it once in each replica.
 type Courier struct {
 	Options
-	wake chan struct{}
+	*due.Worker[idp.Logout]
 }
 
 // New returns a Courier.
@@ -91,57 +89,14 @@ func New(opts Options) *Courier {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Courier{opts, make(chan struct{}, 1)}
-}
-
-// Wake makes Run look for what is due now.
-func (c *Courier) Wake() {
-	select {
-	case c.wake <- struct{}{}:
-	default: // it is about to look
-	}
-}
-
-// Run delivers until ctx ends, and then finishes what is under way.
-func (c *Courier) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if c.round(ctx) == parallel {
-			continue // there may be more
-		}
-		timer := time.NewTimer(c.wait(ctx))
-		select {
-		case <-ctx.Done():
-		case <-c.wake:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
-
-// wait is how long nothing will be due, unless a session ends meanwhile.
-func (c *Courier) wait(ctx context.Context) time.Duration {
-	next, err := c.Store.NextLogout(ctx)
-	if err != nil {
-		return idle
-	}
-	return min(max(next, breath), idle)
-}
-
-// round delivers what is due, up to parallel logouts at once, and returns how many were.
-func (c *Courier) round(ctx context.Context) int {
-	due, err := c.Store.ClaimLogouts(ctx, parallel, lease)
-	if err != nil {
-		if ctx.Err() == nil {
-			c.Log.Warn("back-channel logout: read what is due", "err", err)
-		}
-		return 0
-	}
-	var group sync.WaitGroup
-	for _, l := range due {
-		group.Go(func() { c.deliver(context.WithoutCancel(ctx), l) })
-	}
-	group.Wait()
-	return len(due)
+	c := &Courier{Options: opts}
+	c.Worker = due.New(due.Work[idp.Logout]{
+		Name: "back-channel logout", Claim: opts.Store.ClaimLogouts, Next: opts.Store.NextLogout,
+		// An end of the program does not cut off what a client is being told.
+		Do:       func(ctx context.Context, l idp.Logout) { c.deliver(context.WithoutCancel(ctx), l) },
+		Parallel: parallel, Lease: lease, Idle: idle, Breath: breath, Log: opts.Log,
+	})
+	return c
 }
 
 // deliver makes one attempt. If the store cannot be told what came of it, the

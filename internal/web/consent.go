@@ -91,11 +91,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 // decideConsent takes the person's decision. It leads on by the page that leads
 // to applications, since a form may not be redirected there.
 func (s *server) decideConsent(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r, maxLoginBody)
-	if err != nil {
-		return err
-	}
-	l, err := s.findInBrowser(r)
+	form, l, err := s.formInBrowser(w, r)
 	if err != nil {
 		return err
 	}

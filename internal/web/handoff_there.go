@@ -159,11 +159,7 @@ func (s *server) handoffNext(w http.ResponseWriter, r *http.Request, l *idp.Logi
 
 // pickNumber takes the number from the other device.
 func (s *server) pickNumber(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r, maxLoginBody)
-	if err != nil {
-		return err
-	}
-	l, err := s.findInBrowser(r)
+	form, l, err := s.formInBrowser(w, r)
 	if err != nil {
 		return err
 	}

@@ -132,11 +132,7 @@ func (s *server) choices(r *http.Request, l *idp.Login) (choices, error) {
 // pick begins the login anew for the account that the person chose: its wallet has to
 // sign, and no other's will do.
 func (s *server) pick(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r, maxLoginBody)
-	if err != nil {
-		return err
-	}
-	l, err := s.findInBrowser(r)
+	form, l, err := s.formInBrowser(w, r)
 	if err != nil {
 		return err
 	}

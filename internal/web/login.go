@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -42,6 +43,16 @@ func (s *server) findInBrowser(r *http.Request) (*idp.Login, error) {
 		return nil, &login.Refusal{Reason: login.WrongBrowser, Login: l}
 	}
 	return l, err
+}
+
+// formInBrowser reads a form of a page about a login, and finds the login as findInBrowser does.
+func (s *server) formInBrowser(w http.ResponseWriter, r *http.Request) (url.Values, *idp.Login, error) {
+	form, err := readForm(w, r, maxLoginBody)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := s.findInBrowser(r)
+	return form, l, err
 }
 
 // loginPage shows a login to a person, or its challenge to a program.

@@ -20,11 +20,7 @@ type Relays interface {
 
 // askRelay leaves a challenge at a wallet's relay: that of a fresh login, which has all of its time.
 func (s *server) askRelay(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r, maxLoginBody)
-	if err != nil {
-		return err
-	}
-	l, err := s.findInBrowser(r)
+	form, l, err := s.formInBrowser(w, r)
 	if err != nil {
 		return err
 	}

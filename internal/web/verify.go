@@ -80,11 +80,7 @@ func (s *server) destination(r *http.Request, l *idp.Login) (to, code string, er
 // paste takes the output of the NEAR CLI from a form, which also works without
 // JavaScript. A refusal shows the login page again, with what was wrong.
 func (s *server) paste(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r, maxLoginBody)
-	if err != nil {
-		return err
-	}
-	l, err := s.findInBrowser(r)
+	form, l, err := s.formInBrowser(w, r)
 	if err != nil {
 		return err
 	}
