@@ -12,11 +12,12 @@ const repository = "../.."
 
 var (
 	namedTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+	namedCode = regexp.MustCompile("`((?:internal|cmd|web|migrations)/[A-Za-z0-9_./]+)`")
 	tableRow  = regexp.MustCompile(`(?m)^\| [^|]+ \|.*$`)
 )
 
 // TestDocumentsNameTestsThatExist holds the documents to what is there: each
-// row of their tables names a test, or says why there is none.
+// row of their tables names a test, or says why there is none; what they name of the code exists.
 func TestDocumentsNameTestsThatExist(t *testing.T) {
 	tests, err := readTests(repository)
 	if err != nil {
@@ -26,10 +27,15 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 	for _, test := range tests {
 		exists[test.function] = true
 	}
-	for _, name := range []string{"conformance.md", "specifications.md"} {
+	for _, name := range []string{"conformance.md", "specifications.md", "threat-model.md"} {
 		text, err := os.ReadFile(filepath.Join(repository, "docs", name))
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, match := range namedCode.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(repository, match[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		rows := tableRow.FindAllString(string(text), -1)
 		if len(rows) < 20 {
