@@ -15,6 +15,7 @@ import (
 
 	"near-idp/internal/due"
 	"near-idp/internal/idp"
+	"near-idp/internal/outbound"
 )
 
 // A Store keeps the logos of all replicas.
@@ -134,18 +135,14 @@ func (c *Collector) get(ctx context.Context, at *url.URL) (raw []byte, to *url.U
 	request.Header.Set("Accept", "image/png, image/webp, image/jpeg, image/gif")
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		// Without the URL: its query may hold a secret.
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
-		}
-		return nil, nil, fmt.Errorf("%s: %w", at.Host, err)
+		return nil, nil, fmt.Errorf("%s: %w", at.Host, outbound.Cause(err))
 	}
 	defer response.Body.Close()
 	switch response.StatusCode {
 	case http.StatusOK:
 		raw, err = io.ReadAll(response.Body)
 		if err != nil {
-			err = fmt.Errorf("%s: %w", at.Host, err)
+			err = fmt.Errorf("%s: %w", at.Host, outbound.Cause(err))
 		}
 		return raw, nil, err
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:

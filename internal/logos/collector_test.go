@@ -231,7 +231,7 @@ func TestHostileLogoServersGainNothing(t *testing.T) {
 				http.NewResponseController(w).Flush()
 				time.Sleep(50 * time.Millisecond)
 			}
-		}, "Timeout"},
+		}, "no whole answer in time"},
 		"bomb":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(claimed(60000, 60000)) }, "60000 × 60000 pixels"},
 		"not-there":   {http.NotFound, "answered 404"},
 		"no-location": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusFound) }, "redirect to nowhere"},

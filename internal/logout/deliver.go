@@ -19,6 +19,7 @@ import (
 
 	"near-idp/internal/due"
 	"near-idp/internal/idp"
+	"near-idp/internal/outbound"
 )
 
 // A Store keeps what is to be told.
@@ -161,11 +162,7 @@ func (c *Courier) send(ctx context.Context, client *idp.Client, l idp.Logout) er
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		// Without the URL: it may hold a secret of the client's.
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
-		}
-		return err
+		return outbound.Cause(err)
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body) // the status has said it all; the connection can be used again

@@ -23,6 +23,8 @@ var (
 	ErrForbidden = errors.New("address is not allowed")
 	// ErrTooLarge reports an answer with a body longer than the policy's.
 	ErrTooLarge = errors.New("answer is too large")
+	// ErrTimeout reports an answer that was not whole within the policy's Timeout.
+	ErrTimeout = errors.New("no whole answer in time")
 )
 
 // A Policy says where requests may go and what an answer may cost.
@@ -71,6 +73,19 @@ func Client(p Policy) *http.Client {
 			MaxResponseHeaderBytes: maxHeaders,
 		}},
 	}
+}
+
+// Cause returns what an error of a request, or of reading its answer, may be
+// shown as: without the URL, which can hold a secret of the client's, and with
+// ErrTimeout for each of the ways in which net/http says that time was up.
+func Cause(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return ErrTimeout
+	}
+	return err
 }
 
 // control is called with each address that is about to be connected to.

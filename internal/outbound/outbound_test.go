@@ -105,6 +105,13 @@ func TestAnswersCostNoMoreThanThePolicySays(t *testing.T) {
 		}
 	})
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/drip", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, "x")
+			http.NewResponseController(w).Flush()
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	client := Client(Policy{AllowLoopback: true, MaxBody: 100, Timeout: 500 * time.Millisecond})
@@ -125,9 +132,11 @@ func TestAnswersCostNoMoreThanThePolicySays(t *testing.T) {
 			t.Errorf("%s: %d %v", path, n, err)
 		}
 	}
-	start := time.Now()
-	if _, err := read("/slow"); err == nil || time.Since(start) > 5*time.Second {
-		t.Errorf("an answer that never comes: %v after %s", err, time.Since(start))
+	for _, path := range []string{"/slow", "/drip"} {
+		start := time.Now()
+		if _, err := read(path); !errors.Is(Cause(err), ErrTimeout) || time.Since(start) > 5*time.Second {
+			t.Errorf("%s: an answer that never ends: %v after %s", path, err, time.Since(start))
+		}
 	}
 	if response, err := client.Get(server.URL + "/redirect"); err != nil || response.StatusCode != http.StatusFound || hits.Load() != 0 {
 		t.Errorf("a redirect was followed: %v", err)
