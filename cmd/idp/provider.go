@@ -59,6 +59,7 @@ type provider struct {
 	refusals *audit.Recorder
 	audit    config.Audit
 	log      *slog.Logger
+	ready    *readiness
 
 	admin         *adminSide
 	adminListener net.Listener // nil: there is no admin side
@@ -117,12 +118,13 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
 	listed, icons := wallets(cfg)
+	ready := &readiness{store: store, drain: cfg.Listen.Drain.Std()}
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, listed...), Icons: append(icons, operatorIcons(cfg)...),
 		Operator: operator(cfg), Logo: (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Announced: offers(cfg, config.Announced), CommandLine: offers(cfg, config.CommandLine), AnotherDevice: offers(cfg, config.Phone), Relays: relays(cfg, store),
-		Logins: logins, Protocol: protocol, Clients: registry, Ready: store.Ping, Describe: describe(cfg.Resources),
+		Logins: logins, Protocol: protocol, Clients: registry, Ready: ready.check, Describe: describe(cfg.Resources),
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer}, Sealer: ring,
 		FedCM:          newFedCM(cfg, store, ring, protocol),
 		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
@@ -139,7 +141,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: side}, nil
+		admin: side, ready: ready}, nil
 }
 
 // newFedCM wires what answers browsers' own requests; nil if they are not to be answered.

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"near-idp/internal/config"
@@ -112,72 +110,6 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 		case <-time.After(time.Second):
 		}
 	}
-}
-
-// serve answers requests until ctx ends, and then lets those under way finish.
-func (p *provider) serve(ctx context.Context, listener net.Listener) error {
-	const grace = 10 * time.Second
-	// What is refused until the last request is answered is taken down.
-	recording, recorded := context.WithCancel(context.WithoutCancel(ctx))
-	var recorder sync.WaitGroup
-	recorder.Go(func() { p.refusals.Run(recording) })
-	defer recorder.Wait()
-	defer recorded()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	background := p.background(ctx)
-	server := p.server(p.handler)
-	if p.certificate != nil {
-		server.TLSConfig = p.certificate.tlsConfig()
-	}
-	if p.follower != nil {
-		background.Go(func() { p.follower.follow(ctx, configCheck) })
-	}
-	failed := make(chan error, 2)
-	if p.adminListener != nil {
-		background.Go(func() {
-			if err := p.serveAdmin(ctx, p.adminListener); err != nil {
-				failed <- err
-			}
-		})
-	}
-	if p.certificate == nil {
-		go func() { failed <- server.Serve(listener) }()
-	} else {
-		background.Go(func() { p.certificate.follow(ctx, certificateCheck) })
-		go func() { failed <- server.ServeTLS(listener, "", "") }()
-	}
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	p.log.Info("shutting down", "grace", grace.String())
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer done()
-	err := server.Shutdown(stop)
-	cancel()
-	background.Wait()
-	if err != nil {
-		return fmt.Errorf("shut down: %w", err)
-	}
-	return nil
-}
-
-// server bounds what one connection may cost: whoever sends slowly, or nothing, is
-// cut off, TLS handshake included.
-func (p *provider) server(handler http.Handler) *http.Server {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
-	closeOnShutdown(server)
-	return server
 }
 
 // newLogger writes to standard error as telemetry.log says.

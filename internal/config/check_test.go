@@ -42,6 +42,7 @@ func TestBadValues(t *testing.T) {
 		"listen: {public: ':65536'}":                                   "listen.public",
 		"listen: {public: ':http'}":                                    "listen.public",
 		"listen: {public: 'http://:8080'}":                             "listen.public",
+		"listen: {drain: 6m}":                                          "listen.drain: 6m is not between 0s and 5m",
 		"listen: {tls: {cert: /a.pem}}":                                "listen.tls.key: required",
 		"listen: {tls: {key: /a.pem}}":                                 "listen.tls.cert: required",
 		"issuer: http://localhost\nlisten: {tls: {cert: /a, key: /b}}": "nobody would come by TLS",

@@ -60,6 +60,7 @@ type site struct {
 	admin   string             // where the admin pages are reached; empty: nowhere
 	limits  string             // rate_limits: everything off but for what is tested
 	tls     *trial.Certificate // that idp terminates TLS with; nil: none
+	drain   string             // listen.drain
 }
 
 func newSite(t testing.TB, dsn string) *site {
@@ -78,6 +79,9 @@ func (s *site) configure(port int, rpc string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
 	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: %q`, port, s.adminAddress())
+	if s.drain != "" {
+		listen += ", drain: " + s.drain
+	}
 	if s.tls != nil {
 		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.Cert, s.tls.Key)
 	}

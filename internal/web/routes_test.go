@@ -110,6 +110,10 @@ func TestReadyFollowsTheDatabase(t *testing.T) {
 	if w := s.send("GET", "/healthz", ""); w.Code != 200 {
 		t.Errorf("healthz: %d", w.Code)
 	}
+	s = newSite(t, func(o *Options) { o.Ready = func(context.Context) error { return ErrStopping } })
+	if w := s.send("GET", "/readyz", ""); w.Code != 503 || !strings.Contains(w.Body.String(), "shutting down") {
+		t.Errorf("readyz of a process that leaves: %d %s", w.Code, w.Body)
+	}
 }
 
 func TestOptionsThatNoConfigurationCheckLetsThrough(t *testing.T) {

@@ -119,7 +119,8 @@ type Options struct {
 	// Describe says in plain words what a scope lets a client learn or do.
 	Describe func(scope string) text.Message
 
-	// Ready reports whether the provider can serve, which is whether its database answers.
+	// Ready reports whether the provider can serve, which is whether its database answers;
+	// ErrStopping if it is about to end.
 	Ready func(ctx context.Context) error
 	// Limits bound what one sender may ask for.
 	Limits Limits

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -206,13 +207,20 @@ func (s *server) alive(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready answers as long as the database does, too.
+// ErrStopping is what Options.Ready returns once the process is about to end.
+var ErrStopping = errors.New("the process is shutting down")
+
+// ready answers as long as the database does, too, and the process stays.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) error {
 	const patience = 2 * time.Second
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
-		return &problem{status: http.StatusServiceUnavailable, code: "not_ready", detail: "The database does not answer.", err: err}
+		detail := "The database does not answer."
+		if errors.Is(err, ErrStopping) {
+			detail = "The provider is shutting down."
+		}
+		return &problem{status: http.StatusServiceUnavailable, code: "not_ready", detail: detail, err: err}
 	}
 	return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
