@@ -160,7 +160,7 @@ func (a *App) page(h func(http.ResponseWriter, *http.Request) error) http.Handle
 		if f.cause != nil {
 			view.Detail = f.cause.Error()
 		}
-		if err := render(w, f.status, "app-failure.html", view); err != nil {
+		if err := render(w, f.status, appFailurePage(view)); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	}

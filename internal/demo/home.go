@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -41,7 +42,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	return render(w, http.StatusOK, "app-home.html", page)
+	return render(w, http.StatusOK, appHomePage(page))
 }
 
 func (p *homePage) fill(who *user, now time.Time) error {
@@ -62,6 +63,31 @@ func (p *homePage) fill(who *user, now time.Time) error {
 	p.RefreshToken = who.token.RefreshToken
 	p.UserInfo = viewJSON(who.userInfo)
 	return nil
+}
+
+func (p homePage) title() string {
+	if p.Account == "" {
+		return "Demo application"
+	}
+	return p.Account + " · Demo application"
+}
+
+// refreshed says how often the tokens were.
+func (p homePage) refreshed() string {
+	switch p.Refreshes {
+	case 0:
+		return ""
+	case 1:
+		return ", refreshed once"
+	}
+	return fmt.Sprintf(", refreshed %d times", p.Refreshes)
+}
+
+func (p homePage) good() string {
+	if p.Expired {
+		return "was good"
+	}
+	return "good"
 }
 
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }

@@ -2,22 +2,21 @@ package demo
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
-	"html/template"
 	"net/http"
 	"path"
 
 	"near-idp/web/static"
+
+	"github.com/a-h/templ"
 )
+
+//go:generate go tool -modfile=../tools/go.mod templ generate
 
 //go:embed assets
 var assets embed.FS
-
-// pages are parsed once. Their parts are in assets, one file for each page.
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"sheet": func() string { return static.URL("style.css") },
-}).ParseFS(assets, "assets/*.html"))
 
 // headers go with every page. Nothing is inline, nothing comes from elsewhere, and
 // no page of another site can frame these.
@@ -69,13 +68,13 @@ func addFiles(mux *http.ServeMux) {
 }
 
 // render writes a page, whole or not at all.
-func render(w http.ResponseWriter, status int, name string, data any) error {
-	var page bytes.Buffer
-	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
-		return fmt.Errorf("page %s: %w", name, err)
+func render(w http.ResponseWriter, status int, page templ.Component) error {
+	var body bytes.Buffer
+	if err := page.Render(context.Background(), &body); err != nil {
+		return fmt.Errorf("page: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // the browser is gone; there is nobody to tell
+	_, _ = body.WriteTo(w) // the browser is gone; there is nobody to tell
 	return nil
 }

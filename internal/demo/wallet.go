@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+
+	"github.com/a-h/templ"
 )
 
 // Caps of what a wallet is asked to sign; MyNearWallet has none.
@@ -121,7 +123,7 @@ type walletPage struct {
 
 // home shows what the wallet holds, and the switch for the network.
 func (wallet *Wallet) home(w http.ResponseWriter, r *http.Request) {
-	wallet.show(w, http.StatusOK, "wallet-home.html", walletPage{})
+	wallet.show(w, http.StatusOK, walletHomePage, walletPage{})
 }
 
 // ask shows a request to the person. The page signs what the server read from the
@@ -129,23 +131,23 @@ func (wallet *Wallet) home(w http.ResponseWriter, r *http.Request) {
 func (wallet *Wallet) ask(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		wallet.show(w, http.StatusBadRequest, "wallet-invalid.html", walletPage{Problem: "the query is malformed"})
+		wallet.show(w, http.StatusBadRequest, walletInvalidPage, walletPage{Problem: "the query is malformed"})
 		return
 	}
 	req, err := readSignRequest(query)
 	if err != nil {
-		wallet.show(w, http.StatusBadRequest, "wallet-invalid.html", walletPage{Problem: err.Error()})
+		wallet.show(w, http.StatusBadRequest, walletInvalidPage, walletPage{Problem: err.Error()})
 		return
 	}
 	asker, _ := callbackOrigin(req.CallbackURL) // read before
-	wallet.show(w, http.StatusOK, "wallet-sign.html", walletPage{
+	wallet.show(w, http.StatusOK, walletSignPage, walletPage{
 		Request: req, NonceBase64: base64.StdEncoding.EncodeToString(req.Nonce[:]), Asker: asker,
 	})
 }
 
-func (wallet *Wallet) show(w http.ResponseWriter, status int, name string, page walletPage) {
+func (wallet *Wallet) show(w http.ResponseWriter, status int, show func(walletPage) templ.Component, page walletPage) {
 	page.Accounts, page.Down = accounts, wallet.network.down.Load()
-	if err := render(w, status, name, page); err != nil {
+	if err := render(w, status, show(page)); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
