@@ -172,7 +172,7 @@ func notNull(list []string) []string {
 // finishLogin consumes the nonce, and from the consumed row alone follow the
 // subject, the session and the code. A session of the same person in the same browser keeps
 // its sid, which applications know it by, and changes its secret.
-var finishLogin = `
+var finishLogin = byName(`
 	WITH old AS (
 		SELECT o.sid
 		FROM sessions o
@@ -226,7 +226,7 @@ var finishLogin = `
 		FROM replaced`) + `
 	)
 	SELECT session.subject, session.sid, login.code_hash IS NOT NULL
-	FROM session, login`
+	FROM session, login`)
 
 // FinishLogin consumes an open login and creates its session and, if no consent
 // is to be asked for, its code. It fills in the session's subject and sid and reports whether the
@@ -241,12 +241,12 @@ func (s *Store) FinishLogin(ctx context.Context, l *idp.Login, p idp.Proof, sess
 		"sid": who.SID, "hash": session.Hash, "auth_time": who.AuthTime,
 		"idle_expires_at": session.IdleExpires, "expires_at": session.ExpiresAt, "replaced": replaced,
 	})
-	caused(ctx, args)
+	values := finishLogin.with(caused(ctx, args))
 	// The first logins of an account, at the same moment, all make its subject. Those
 	// that are too late to update it instead fail on its primary key, and do so the next time.
 	const tries = 3
 	for range tries {
-		err = translate(s.db.QueryRow(ctx, finishLogin, args).Scan(&who.Subject, &who.SID, &issued))
+		err = translate(s.db.QueryRow(ctx, finishLogin.sql, values...).Scan(&who.Subject, &who.SID, &issued))
 		if !errors.Is(err, idp.ErrConflict) {
 			break
 		}

@@ -55,7 +55,7 @@ var useSession = `
 	)`
 
 // resumeLogin answers an authorization request from a session, in place of a signature.
-var resumeLogin = useSession + `, login AS (
+var resumeLogin = byName(useSession + `, login AS (
 		INSERT INTO logins (id, client_id, params, message, nonce, recipient, callback_url, state, browser_hash,
 		                    created_at, expires_at, account_id, public_key, consumed_at, sid, ` + codeColumns + `)
 		SELECT @id, @client_id, @params, @message, @nonce, @recipient, @callback_url, @state, @browser_hash,
@@ -63,7 +63,7 @@ var resumeLogin = useSession + `, login AS (
 		FROM session
 		WHERE NOT @silent OR ` + mayIssue + `
 		RETURNING sid, client_id, code_hash IS NOT NULL AS issued
-	)` + resumed
+	)` + resumed)
 
 // resumed records that a session answered a login, and ends the statement.
 var resumed = `, audit AS (` + audited("@origin", `
@@ -78,39 +78,39 @@ var resumed = `, audit AS (` + audited("@origin", `
 // consent is to be asked for; then, if silent, it stores nothing. It fails with
 // idp.ErrNotFound when nothing was stored.
 func (s *Store) ResumeLogin(ctx context.Context, l *idp.Login, session *idp.Session, idle time.Duration, code *idp.Code, silent bool) (issued bool, err error) {
-	err = s.db.QueryRow(ctx, resumeLogin, caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
+	err = s.db.QueryRow(ctx, resumeLogin.sql, resumeLogin.with(caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "params": l.Params, "message": l.Message, "nonce": l.Nonce[:],
 		"recipient": l.Recipient, "callback_url": l.CallbackURL, "state": l.State, "browser_hash": l.BrowserHash,
 		"created_at": l.CreatedAt, "expires_at": l.ExpiresAt,
 		"hash": session.Hash, "account_id": session.Identity.AccountID, "network": session.Identity.Network,
 		"idle": idle, "silent": silent,
-	}))).Scan(&l.SID, &issued)
+	})))...).Scan(&l.SID, &issued)
 	return issued, translate(err)
 }
 
-var adoptSession = useSession + `, login AS (
+var adoptSession = byName(useSession + `, login AS (
 		UPDATE logins
 		SET consumed_at = now(), account_id = session.account_id, public_key = session.public_key, sid = session.sid,
 		    (` + codeColumns + `) = ROW (` + codeValues + `)
 		FROM session
 		WHERE id = @id AND logins.client_id = @client_id AND consumed_at IS NULL AND logins.expires_at > now() AND logins.account_id IS NULL
 		RETURNING logins.sid, logins.client_id, code_hash IS NOT NULL AS issued
-	)` + resumed
+	)` + resumed)
 
 // AdoptSession lets the session answer a login that is waiting for a
 // signature: the person chose to continue as who they are. idp.ErrUsed if either is over.
 func (s *Store) AdoptSession(ctx context.Context, l *idp.Login, session *idp.Session, idle time.Duration, code *idp.Code) (issued bool, err error) {
-	err = translate(s.db.QueryRow(ctx, adoptSession, caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
+	err = translate(s.db.QueryRow(ctx, adoptSession.sql, adoptSession.with(caused(ctx, codeArgs(code, pgx.StrictNamedArgs{
 		"id": l.ID, "client_id": l.ClientID, "hash": session.Hash, "account_id": session.Identity.AccountID,
 		"network": session.Identity.Network, "idle": idle,
-	}))).Scan(&l.SID, &issued))
+	})))...).Scan(&l.SID, &issued))
 	if errors.Is(err, idp.ErrNotFound) {
 		return false, idp.ErrUsed
 	}
 	return issued, err
 }
 
-var allowLogin = `
+var allowLogin = byName(`
 	WITH login AS (
 		UPDATE logins l
 		SET (` + codeColumns + `) = ROW (@grant_id, @redirect_uri, @code_challenge::text, @dpop_jkt::text, @scopes::text[], @audience::text[],
@@ -136,7 +136,7 @@ var allowLogin = `
 		FROM login`) + `
 	)
 	SELECT subject
-	FROM login`
+	FROM login`)
 
 // AllowLogin issues the code of a login whose person agreed, and remembers the
 // consent. The session must still live, and within is the time they had; else idp.ErrUsed.
@@ -144,7 +144,7 @@ func (s *Store) AllowLogin(ctx context.Context, l *idp.Login, code *idp.Code, wi
 	args := codeArgs(code, pgx.StrictNamedArgs{"id": l.ID, "client_id": l.ClientID, "within": within, "origin": origin(ctx)})
 	delete(args, "asked")
 	var subject string
-	err := translate(s.db.QueryRow(ctx, allowLogin, args).Scan(&subject))
+	err := translate(s.db.QueryRow(ctx, allowLogin.sql, allowLogin.with(args)...).Scan(&subject))
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.ErrUsed
 	}

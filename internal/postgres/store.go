@@ -47,11 +47,21 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "idp"
 	}
+	cfg.AfterConnect = planOnce
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database.url: %w", err)
 	}
 	return &Store{db: pool}, nil
+}
+
+// planOnce has a connection plan each statement once. Every statement finds its rows by
+// keys, so that its plan does not depend on its arguments, while making one for a statement of
+// several parts takes longer than following it. It is a command and no start-up
+// parameter, which PgBouncer would refuse.
+func planOnce(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET plan_cache_mode = force_generic_plan", pgx.QueryExecModeSimpleProtocol)
+	return err
 }
 
 // New returns a Store over an existing pool.
