@@ -55,7 +55,7 @@ generate: ## generate the templates' Go and the pages' JavaScript
 check-generated: ## fail if the committed generated files are stale
 	@scripts/check-generated.sh
 
-bench: deps build ## measure: verification, logins per second, latency, memory, size, start
+bench: deps build ## measure beside a floor program: rates, latency, CPU, WAL, memory, size, start; docs/performance.md
 	@go run ./internal/bench $(BENCHFLAGS)
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each

@@ -47,6 +47,7 @@ var ours = map[string]string{
 	"internal/e2e":             "",
 	"internal/referees":        "",
 	"internal/checks":          "",
+	"internal/bench/floor":     "",
 	"internal/bench":           "internal/localpg internal/near internal/neartest",
 	"examples/go":              "",
 	"examples/static":          "",
@@ -60,7 +61,7 @@ var ours = map[string]string{
 // its room by internal/oauth/imports_test.go, tests included.
 var homes = map[string]string{
 	"go-jose/go-jose":      "internal/keyring internal/jose",
-	"jackc/pgx":            "internal/postgres internal/localpg internal/pgtest cmd/idp",
+	"jackc/pgx":            "internal/postgres internal/localpg internal/pgtest internal/bench internal/bench/floor cmd/idp",
 	"pressly/goose":        "internal/postgres internal/pgtest",
 	"mr-tron/base58":       "internal/near",
 	"a-h/templ":            "web/templates internal/web internal/console internal/demo",

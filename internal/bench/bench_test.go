@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -27,10 +30,12 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	}
 	t.Cleanup(s.close)
 	r := &report{conditions: s.conditions()}
+	o := options{concurrency: []int{2}, rounds: 1, round: 4 * time.Millisecond}
 	for _, err := range []error{
 		measureSize(r, binary),
 		s.measureStarts(t.Context(), r, 1),
-		s.measureLogins(t.Context(), r, options{length: time.Millisecond, idle: time.Millisecond}),
+		s.measureIdle(t.Context(), r, time.Millisecond),
+		s.measureScenarios(t.Context(), r, o),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -38,13 +43,23 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	}
 	var out bytes.Buffer
 	r.print(&out)
-	for _, name := range []string{
-		"binary", "with database.url", "with the built-in PostgreSQL", "RS256, 1 at a time: logins a second",
-		"ES256, 8 at a time: CPU of serve per login", "ES256, 8 at a time: /token", "after the start", "after the logins",
-	} {
+	for _, name := range []string{"binary", "with database.url", "with the built-in PostgreSQL", "idle after the start", "p50 of verify, ms"} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("no figure %q", name)
 		}
+	}
+	for i, sc := range scenarios {
+		if c := r.Comparisons[i]; c.Scenario != sc.name || slices.ContainsFunc(c.Figures, func(f figures) bool { return f.Rate == 0 }) {
+			t.Errorf("%s: %+v", sc.name, c)
+		}
+	}
+	// What does not vary is what is counted.
+	login, refresh := r.Comparisons[0], r.Comparisons[3]
+	if f := login.Figures[0]; s.meter.statements && f.Statements != 3 || f.Commits != 3 {
+		t.Errorf("the floor's login takes %v statements and %v commits, not 3", f.Statements, f.Commits)
+	}
+	if f := refresh.Figures[0]; s.meter.statements && f.Statements != 1 || f.Commits != 1 {
+		t.Errorf("the floor's refresh takes %v statements and %v commits, not 1", f.Statements, f.Commits)
 	}
 	t.Log("\n" + out.String())
 }
@@ -74,7 +89,8 @@ Memory
   large              41 MB   ≤ 40 MB   MISSED
   without a target   99
 
-Targets missed: Memory: large
+Targets missed:
+  Memory: large
 `
 	if out.String() != want {
 		t.Errorf("printed %s", out.String())
@@ -103,15 +119,69 @@ func TestProcIsReadPastHostileNames(t *testing.T) {
 	if got, err := cpuTime([]byte(stat)); err != nil || got != 3*time.Second {
 		t.Errorf("cpuTime = %s, %v", got, err)
 	}
+	if got, err := cpuTime([]byte(stat), true); err != nil || got != 3140*time.Millisecond {
+		t.Errorf("with ended children %s, %v", got, err)
+	}
 	for _, bad := range []string{"", "1 (x) S 2 3", "1 (x) S 1 1 1 0 -1 0 0 0 0 0 x y 0"} {
 		if _, err := cpuTime([]byte(bad)); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}
-	if got, err := resident([]byte("Name:\tidp\nVmPeak:\t 9999 kB\nVmRSS:\t   2048 kB\nThreads:\t9\n")); err != nil || got != 2<<20 {
+	if got, err := resident([]byte("Name:\tidp\nVmPeak:\t 9999 kB\nVmRSS:\t   2048 kB\nThreads:\t9\n"), "VmRSS:"); err != nil || got != 2<<20 {
 		t.Errorf("resident = %v, %v", got, err)
 	}
-	if _, err := resident([]byte("Name:\tidp\n")); err == nil {
+	if _, err := resident([]byte("Name:\tidp\n"), "VmRSS:"); err == nil {
 		t.Error("memory without VmRSS")
+	}
+}
+
+func TestMemberOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"redirect_to":"https://app/cb?code=a\u0026state=nonce","nonce":"AAA=","n":5,"state":""}`)
+	for name, want := range map[string]string{"redirect_to": "https://app/cb?code=a&state=nonce", "nonce": "AAA=", "state": "", "absent": ""} {
+		if got := plain(member(body, name)); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestMedianOfRounds(t *testing.T) {
+	t.Parallel()
+	got := middle([]figures{{Rate: 9, Before: 1, Peak: 5, After: 2}, {Rate: 1, Before: 3, Peak: 6, After: 4}, {Rate: 2, Before: 4, Peak: 7, After: 5}})
+	if got.Rate != 2 || got.Before != 1 || got.Peak != 7 || got.After != 5 {
+		t.Errorf("middle = %+v", got)
+	}
+}
+
+func TestWireReadsWhatServersSend(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 20_000)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/long": // has no length
+			io.WriteString(w, long[:5000])
+			w.(http.Flusher).Flush()
+			io.WriteString(w, long[5000:])
+		case "/away":
+			http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
+			http.SetCookie(w, &http.Cookie{Name: "b", MaxAge: -1})
+			w.Header().Set("Connection", "close")
+			http.Redirect(w, r, "/there", http.StatusSeeOther)
+		}
+	}))
+	t.Cleanup(server.Close)
+	w := wire{address: strings.TrimPrefix(server.URL, "http://"), cookies: jar{{"b", "2"}, {"a", "0"}}}
+	t.Cleanup(w.close)
+	if err := w.expect(200, []byte("GET /long HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil || string(w.body) != long {
+		t.Errorf("%v, %d bytes", err, len(w.body))
+	}
+	if err := w.expect(303, []byte("GET /away HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil || string(w.location) != "/there" || w.conn != nil {
+		t.Errorf("%v, %q", err, w.location)
+	}
+	if !slices.Equal(w.cookies, jar{{"a", "1"}}) {
+		t.Errorf("cookies %v", w.cookies)
+	}
+	if err := w.expect(200, []byte("GET /away HTTP/1.1\r\nHost: x\r\n\r\n")); err == nil {
+		t.Error("another status than expected was taken")
 	}
 }

@@ -19,7 +19,7 @@ import (
 // architecture that Linux gives Go.
 const clockTick = 10 * time.Millisecond
 
-// A process is one life of "idp serve".
+// A process is one life of a program.
 type process struct {
 	cmd  *exec.Cmd
 	took time.Duration // from its start until it was ready
@@ -27,34 +27,34 @@ type process struct {
 	err  error // how it ended; read after done
 }
 
-// serve starts "idp serve" and waits until it is ready. Its log goes to a file,
-// since writing it is part of the work.
-func (s *site) serve(ctx context.Context, config string) (*process, error) {
+// launch starts a program that answers below url, and waits until it is ready. Its log goes
+// to a file, since writing it is part of the work.
+func (s *site) launch(ctx context.Context, url, program string, args ...string) (*process, error) {
 	const patience = time.Minute
-	log, err := os.Create(filepath.Join(s.dir, "idp.log"))
+	log, err := os.CreateTemp(s.dir, "log-")
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	p := &process{cmd: exec.CommandContext(ctx, s.binary, "serve", "--config", config), done: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(ctx, program, args...), done: make(chan struct{})}
 	p.cmd.Stderr = log
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 20 * time.Second
 	started := time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%w; run: make build", err)
+		return nil, err
 	}
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
-	for !s.ready(ctx) {
+	for !ready(ctx, url) {
 		if time.Since(started) > patience {
 			return nil, errors.Join(fmt.Errorf("not ready after %s", patience), p.stop())
 		}
 		select {
 		case <-p.done:
-			return nil, fmt.Errorf("idp serve ended: %w\n%s", p.err, s.tail(log.Name()))
+			return nil, fmt.Errorf("%s ended: %w\n%s", filepath.Base(program), p.err, s.tail(log.Name()))
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
@@ -62,8 +62,8 @@ func (s *site) serve(ctx context.Context, config string) (*process, error) {
 	return p, nil
 }
 
-func (s *site) ready(ctx context.Context) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.issuer+"/readyz", nil)
+func ready(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 	if err != nil {
 		return false
 	}
@@ -90,7 +90,7 @@ func (p *process) stop() error {
 	case <-p.done:
 		return p.err
 	case <-time.After(30 * time.Second):
-		return errors.Join(errors.New("idp serve does not stop"), p.cmd.Process.Kill())
+		return errors.Join(errors.New("it does not stop"), p.cmd.Process.Kill())
 	}
 }
 
@@ -104,16 +104,20 @@ func (p *process) cpu() (time.Duration, error) {
 	return cpuTime(stat)
 }
 
-// cpuTime reads utime and stime out of proc_pid_stat(5). The name before them
-// may contain anything, so counting begins behind its last parenthesis.
-func cpuTime(stat []byte) (time.Duration, error) {
+// cpuTime reads utime and stime out of proc_pid_stat(5), or with "waited" also what ended children
+// used. The name before them may contain anything, so counting begins behind its last parenthesis.
+func cpuTime(stat []byte, waited ...bool) (time.Duration, error) {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	const utime, stime = 14 - 3, 15 - 3 // numbered from 1, and the state is the third
-	if len(fields) <= stime {
+	const utime, cstime = 14 - 3, 17 - 3 // numbered from 1, and the state is the third
+	if len(fields) <= cstime {
 		return 0, fmt.Errorf("%q is not the line of proc_pid_stat(5)", stat)
 	}
+	end := utime + 2
+	if len(waited) > 0 {
+		end = cstime + 1
+	}
 	var total time.Duration
-	for _, field := range []string{fields[utime], fields[stime]} {
+	for _, field := range fields[utime:end] {
 		ticks, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("CPU time of the process: %w", err)
@@ -124,21 +128,30 @@ func cpuTime(stat []byte) (time.Duration, error) {
 }
 
 // memory is the resident memory of the process in bytes, its program included.
-func (p *process) memory() (float64, error) {
+func (p *process) memory() (float64, error) { return p.status("VmRSS:") }
+
+// peak is the most that memory was since the last call of forgetPeak.
+func (p *process) peak() (float64, error) { return p.status("VmHWM:") }
+
+func (p *process) forgetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+}
+
+func (p *process) status(field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	return resident(status)
+	return resident(status, field)
 }
 
-// resident reads VmRSS out of proc_pid_status(5).
-func resident(status []byte) (float64, error) {
+// resident reads a size in bytes out of proc_pid_status(5).
+func resident(status []byte, field string) (float64, error) {
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
 			return kib * 1024, err
 		}
 	}
-	return 0, errors.New("no VmRSS in the status of the process")
+	return 0, fmt.Errorf("no %s in the status of the process", field)
 }

@@ -8,31 +8,30 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"time"
 
 	"near-idp/internal/localpg"
 	"near-idp/internal/neartest"
 )
 
-// people sign in by turns: so many that the few seconds for which an answer of
-// the chain is kept save no question.
-const people = 4096
+const people = 16384
 
-// A site is all that a provider needs: a database on disk, a chain with
-// accounts on it, and a configuration.
+// A site is all that the subjects need: a database server on disk and a chain with
+// accounts on it.
 type site struct {
 	dir      string
-	binary   string
-	issuer   string
+	binary   string // idp
+	floor    string // the floor program
 	database *localpg.Server
+	meter    *meter
 	chain    *http.Server
 	rpc      string // URL of the chain
-	people   []*person
+	crowd    *crowd
 	secret   string // of every client, and the encryption key
+	serial   int
 }
 
 // newSite starts everything but the provider.
@@ -53,18 +52,52 @@ func (s *site) start(ctx context.Context) error {
 	if s.dir, err = directory(ctx); err != nil {
 		return err
 	}
-	if s.database, err = localpg.Start(ctx, localpg.Options{Dir: filepath.Join(s.dir, "external")}); err != nil {
+	if err := s.startDatabase(ctx); err != nil {
+		return err
+	}
+	if s.meter, err = newMeter(ctx, s.database.DSN(), filepath.Join(s.dir, "external", "data")); err != nil {
 		return err
 	}
 	if err := s.startChain(); err != nil {
 		return err
 	}
-	port, err := freePort()
-	if err != nil {
-		return err
+	s.floor = filepath.Join(s.dir, "floor")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", s.floor, "near-idp/internal/bench/floor")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the floor program: %w\n%s", err, out)
 	}
-	s.issuer = "http://localhost:" + port
 	return nil
+}
+
+// startDatabase starts PostgreSQL as a small server is set up for this, the same for
+// every subject: durable, with no checkpoint but those that a measurement asks for, so that no
+// figure has the images of pages that follow one.
+func (s *site) startDatabase(ctx context.Context) error {
+	options := localpg.Options{Dir: filepath.Join(s.dir, "external"), Settings: []string{
+		"shared_buffers=256MB", "max_connections=200", "checkpoint_timeout=1h", "min_wal_size=512MB", "max_wal_size=8GB",
+		"shared_preload_libraries=pg_stat_statements",
+	}}
+	var err error
+	if s.database, err = localpg.Start(ctx, options); err == nil {
+		return nil
+	}
+	// Without the extension everything else can be measured.
+	options.Settings = options.Settings[:len(options.Settings)-1]
+	s.database, err = localpg.Start(ctx, options)
+	return err
+}
+
+// createDatabase makes an empty one and returns its name.
+func (s *site) createDatabase(ctx context.Context, prefix string) (string, error) {
+	s.serial++
+	name := fmt.Sprintf("%s_%d", prefix, s.serial)
+	_, err := s.meter.conn.Exec(ctx, "CREATE DATABASE "+name)
+	return name, err
+}
+
+func (s *site) dsn(database string) string {
+	return strings.Replace(s.database.DSN(), "dbname=idp", "dbname="+database, 1)
 }
 
 // directory makes one in which PostgreSQL can run, on a disk if there is one.
@@ -88,10 +121,11 @@ func directory(ctx context.Context) (string, error) {
 
 func (s *site) startChain() error {
 	chain := neartest.NewChain("testnet")
+	s.crowd = &crowd{}
 	for i := range people {
 		p := newPerson(fmt.Sprintf("person-%d.testnet", i))
 		chain.AddKey(p.wallet.AccountID, p.key, neartest.FullAccess)
-		s.people = append(s.people, p)
+		s.crowd.people = append(s.crowd.people, p)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,6 +151,9 @@ func (s *site) close() {
 	if s.chain != nil {
 		s.chain.Close()
 	}
+	if s.meter != nil {
+		s.meter.conn.Close(context.Background())
+	}
 	if s.database != nil {
 		if err := s.database.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -125,55 +162,4 @@ func (s *site) close() {
 	if s.dir != "" {
 		os.RemoveAll(s.dir)
 	}
-}
-
-// config writes the configuration of a provider over a database, which is one
-// line of the section "database", and returns its file.
-func (s *site) config(name, database string) (string, error) {
-	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%s", admin: "off"}
-database:
-  %s
-encryption: {keys: [%q]}
-near: {network: testnet, rpc: [%q]}
-rate_limits: {authorize: off, verify: off, token: off, par: off, token_failures: off}
-clients:
-`, s.issuer, s.issuer[strings.LastIndexByte(s.issuer, ':')+1:], database, s.secret, s.rpc)
-	for _, alg := range algorithms {
-		text += fmt.Sprintf("  - {client_id: %q, client_name: Bench, redirect_uris: [%q], secret: %q, first_party: true, id_token_signed_response_alg: %s}\n",
-			clientID(alg), redirectURI, s.secret, alg)
-	}
-	file := filepath.Join(s.dir, name+".yaml")
-	return file, os.WriteFile(file, []byte(text), 0o600)
-}
-
-// measureStarts starts the provider several times over a database that has its
-// schema, and so also finds how much memory it takes with nothing to do.
-func (s *site) measureStarts(ctx context.Context, r *report, times int) error {
-	r.section("Start of serve until /readyz answers, existing database")
-	for _, way := range []struct{ name, database string }{
-		{"with database.url", fmt.Sprintf("url: %q", s.database.DSN())},
-		{"with the built-in PostgreSQL", fmt.Sprintf("data_dir: %q", filepath.Join(s.dir, "built-in"))},
-	} {
-		config, err := s.config("start", way.database)
-		if err != nil {
-			return err
-		}
-		var took []time.Duration
-		for i := range 1 + times {
-			p, err := s.serve(ctx, config)
-			if err != nil {
-				return err
-			}
-			if i > 0 { // the first one creates the database
-				took = append(took, p.took)
-			}
-			if err := p.stop(); err != nil {
-				return fmt.Errorf("stop idp serve: %w", err)
-			}
-		}
-		slices.Sort(took)
-		r.atMost(way.name, quantile(took, 0.5).Seconds(), 1, "%.3f s")
-	}
-	return nil
 }
