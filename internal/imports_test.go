@@ -17,6 +17,7 @@ var ours = map[string]string{
 	"internal/due":             "",
 	"internal/observe":         "",
 	"internal/idp":             "",
+	"internal/systemd":         "",
 	"internal/limit":           "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",
 	"internal/near":            "",

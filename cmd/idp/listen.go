@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"near-idp/internal/postgres"
+	"near-idp/internal/systemd"
 	"near-idp/internal/web"
 )
 
@@ -77,12 +78,16 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 		background.Go(func() { p.certificate.follow(work, certificateCheck) })
 		go func() { failed <- server.ServeTLS(listener, "", "") }()
 	}
+	p.herald.tell("Serving "+p.issuer, systemd.Ready)
+	background.Go(func() { p.attend(work) })
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	p.herald.tell("Draining for "+p.ready.drain.String(), systemd.Stopping)
 	p.drain(failed)
+	p.herald.tell("Shutting down: waiting for the last requests")
 	p.log.Info("shutting down", "grace", shutdownGrace.String())
 	endAdmin()
 	grace, done := context.WithTimeout(work, shutdownGrace)

@@ -65,6 +65,8 @@ type provider struct {
 	adminListener net.Listener // nil: there is no admin side
 	certificate   *certificate // nil: a proxy in front speaks TLS
 	follower      *follower    // nil: there is no file to follow
+	herald        *herald      // nil: nobody is told how it goes
+	issuer        string
 }
 
 // providerOptions are what development mode adds; production leaves them empty.
@@ -141,7 +143,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: side, ready: ready}, nil
+		admin: side, ready: ready, issuer: cfg.Issuer}, nil
 }
 
 // newFedCM wires what answers browsers' own requests; nil if they are not to be answered.

@@ -7,12 +7,14 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
 	"near-idp/internal/idp"
+	"near-idp/internal/systemd"
 )
 
 const (
@@ -39,7 +41,7 @@ type follower struct {
 	settle   time.Duration
 	provider *provider
 	log      *slog.Logger
-	said     string // the last failure to put next in force, which is said once
+	problem  atomic.Pointer[string] // why what was read last is not in force; nil: it is
 }
 
 // follow reads the files again when they change, or at once on SIGHUP, until ctx ends.
@@ -57,6 +59,9 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) {
 			return
 		case <-hangup:
 			again = true
+			if !f.provider.ready.stopping.Load() {
+				f.provider.herald.tell("Reading the configuration again", systemd.Reloading())
+			}
 		case <-ticker.C:
 		}
 		if again || f.files.Changed() {
@@ -65,6 +70,17 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) {
 		if f.next != nil {
 			f.apply(ctx)
 		}
+		if again && !f.provider.ready.stopping.Load() {
+			f.provider.herald.tell(f.provider.state(ctx), systemd.Ready)
+		}
+	}
+}
+
+// fail notes why the configuration that was read is not in force, and says so once.
+func (f *follower) fail(message string, err error) {
+	text := err.Error()
+	if said := f.problem.Swap(&text); said == nil || *said != text {
+		f.log.Error(message, "err", err)
 	}
 }
 
@@ -82,9 +98,10 @@ func (f *follower) read(ctx context.Context) {
 		}
 		cfg, files, err = loadFiles(f.path)
 	}
-	f.files, f.next, f.said = files, nil, ""
+	f.files, f.next = files, nil
+	f.problem.Store(nil)
 	if err != nil {
-		f.log.Error("the changed configuration is not used, what was in force stays", "err", err)
+		f.fail("the changed configuration is not used, what was in force stays", err)
 		return
 	}
 	for _, warning := range cfg.Warnings {
@@ -100,8 +117,8 @@ func (f *follower) read(ctx context.Context) {
 
 // apply puts what was read in force, the clients first, which are one transaction: if they
 // cannot be, nothing is. It is tried again until it succeeds, since the database may be away.
-func (f *follower) apply(ctx context.Context) {
-	ctx, done := context.WithTimeout(ctx, configPatience)
+func (f *follower) apply(running context.Context) {
+	ctx, done := context.WithTimeout(running, configPatience)
 	defer done()
 	next := f.running.WithLive(f.next)
 	plan, err := applyClients(ctx, next, f.provider.store)
@@ -111,14 +128,14 @@ func (f *follower) apply(ctx context.Context) {
 		err = f.provider.clients.Reload(ctx)
 	}
 	if err != nil {
-		if ctx.Err() == nil && err.Error() != f.said {
-			f.said = err.Error()
-			f.log.Error("the changed configuration is not in force yet", "err", err)
+		if running.Err() == nil {
+			f.fail("the changed configuration is not in force yet", err)
 		}
 		return
 	}
 	changed := config.Differences(f.running, next)
-	f.running, f.next, f.said = next, nil, ""
+	f.running, f.next = next, nil
+	f.problem.Store(nil)
 	f.record(ctx, changed, plan)
 }
 

@@ -13,6 +13,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/localpg"
 	"near-idp/internal/postgres"
+	"near-idp/internal/systemd"
 )
 
 // runServe is the production path: "idp serve".
@@ -38,12 +39,19 @@ func runServe(ctx context.Context, args []string) error {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
+	manager, err := systemd.Open()
+	if err != nil {
+		return err
+	}
+	herald := &herald{manager: manager, log: log}
+	herald.tell("Starting: waiting for the database")
 	store, stop, err := startStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	if cfg.Database.MigrateOnStart || *migrate {
+		herald.tell("Starting: migrating the database")
 		applied, err := store.Migrate(ctx)
 		if err != nil {
 			return err
@@ -56,6 +64,7 @@ func runServe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	p.herald = herald
 	p.follower = &follower{path: path, files: files, running: cfg, settle: configSettle, provider: p, log: log}
 	if cfg.Listen.TLS.Enabled() {
 		if p.certificate, err = openCertificate(cfg.Listen.TLS, log); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"near-idp/internal/idp"
@@ -90,6 +91,9 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 		attrs = append(attrs, slog.String("cause", why))
 	}
 	level := slog.LevelInfo
+	if status == http.StatusOK && (strings.HasSuffix(r.Pattern, "/healthz") || strings.HasSuffix(r.Pattern, "/readyz")) {
+		level = slog.LevelDebug // asked every few seconds, by all that watches the provider
+	}
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("err", cause(e.cause)))
