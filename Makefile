@@ -16,7 +16,7 @@ TESTFLAGS ?=
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench fuzz docker deps clean
+.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench fuzz upgrade docker deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: deps build ## measure beside a floor program: rates, latency, CPU, WAL, m
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 	@scripts/fuzz.sh $(FUZZTIME)
+
+upgrade: deps ## replace an earlier build by this one while people sign in
+	IDP_UPGRADE=1 go test -count=1 -v -run TestUpgrade ./internal/e2e
 
 docker: ## build the container image near-idp
 	docker build --build-arg VERSION=$(VERSION) -t near-idp .

@@ -39,27 +39,38 @@ func openStore(ctx context.Context, cfg *config.Config) (store *postgres.Store, 
 	return store, func() { store.Close(); stop() }, nil
 }
 
-// requireSchema makes sure that the schema is up to date. The built-in
+// requireSchema makes sure that this release and the database fit one another: the database
+// lacks no migration, and has none that this release must not meet. The built-in
 // PostgreSQL is ours, so it is migrated; another one is its operator's.
-func requireSchema(ctx context.Context, cfg *config.Config, store *postgres.Store) error {
-	steps, err := store.Migrations(ctx)
+func requireSchema(ctx context.Context, cfg *config.Config, store *postgres.Store) (postgres.Schema, error) {
+	schema, err := store.Schema(ctx)
 	if err != nil {
-		return err
+		return schema, err
 	}
-	missing := 0
-	for _, step := range steps {
-		if !step.Applied {
-			missing++
-		}
+	if err := schema.Outgrown(); err != nil {
+		return schema, err
 	}
+	missing := schema.Missing()
 	switch {
 	case missing == 0:
-		return nil
+		return schema, nil
 	case cfg.Database.URL == "":
 		_, err = store.Migrate(ctx)
-		return err
+		return schema, err
 	}
-	return fmt.Errorf("the database lacks %d of %d migrations: run `idp migrate up`", missing, len(steps))
+	return schema, fmt.Errorf("the database lacks %d of %d migrations: run `idp migrate up`", missing, len(schema.Steps))
+}
+
+// migrateStore brings the schema up to date. A database that is too new for this release is refused.
+func migrateStore(ctx context.Context, store *postgres.Store) (applied []string, schema postgres.Schema, err error) {
+	if schema, err = store.Schema(ctx); err != nil {
+		return nil, schema, err
+	}
+	if err = schema.Outgrown(); err != nil {
+		return nil, schema, err
+	}
+	applied, err = store.Migrate(ctx)
+	return applied, schema, err
 }
 
 // A target says which provider a command is about.
@@ -87,7 +98,7 @@ func (t target) database(ctx context.Context) (cfg *config.Config, store *postgr
 	if store, close, err = openStore(ctx, cfg); err != nil {
 		return nil, nil, nil, err
 	}
-	if err := requireSchema(ctx, cfg, store); err != nil {
+	if _, err := requireSchema(ctx, cfg, store); err != nil {
 		close()
 		return nil, nil, nil, err
 	}

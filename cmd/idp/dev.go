@@ -175,7 +175,7 @@ func (d *development) run(ctx context.Context, network string) error {
 	if err := d.cfg.Validate(); err != nil {
 		return err
 	}
-	if _, err := store.Migrate(ctx); err != nil {
+	if _, _, err := migrateStore(ctx, store); err != nil {
 		return err
 	}
 	p, err := newProvider(ctx, d.cfg, store, options)

@@ -111,23 +111,24 @@ func databaseRemedy(cfg *config.Config) string {
 }
 
 func checkSchema(ctx context.Context, cfg *config.Config, store *postgres.Store) doctor.Result {
-	steps, err := store.Migrations(ctx)
+	schema, err := store.Schema(ctx)
 	if err != nil {
 		return doctor.Bad("schema", err, "See that the role of database.url may read the schema.")
 	}
-	missing := 0
-	for _, step := range steps {
-		if !step.Applied {
-			missing++
-		}
+	if err := schema.Outgrown(); err != nil {
+		return doctor.Bad("schema", err, "Install the newer release, or restore a backup from before the upgrade.")
 	}
+	missing := schema.Missing()
 	switch {
-	case missing == 0:
-		return doctor.Good("schema", "it is up to date")
-	case cfg.Database.MigrateOnStart:
-		return doctor.Result{Check: "schema", State: doctor.Warning, Detail: fmt.Sprintf("%d of %d migrations are not applied", missing, len(steps)), Remedy: "The next start of `idp serve` applies them."}
+	case missing > 0 && cfg.Database.MigrateOnStart:
+		return doctor.Result{Check: "schema", State: doctor.Warning, Detail: fmt.Sprintf("%d of %d migrations are not applied", missing, len(schema.Steps)), Remedy: "The next start of `idp serve` applies them."}
+	case missing > 0:
+		return doctor.Bad("schema", fmt.Errorf("%d of %d migrations are not applied", missing, len(schema.Steps)), "Run `idp migrate up`.")
+	case schema.Newer():
+		return doctor.Result{Check: "schema", State: doctor.Warning, Detail: fmt.Sprintf("a newer release migrated the database to %d; this one knows migrations up to %d and can run on it", schema.Applied, schema.Known),
+			Remedy: "Complete the upgrade: install the newer release here, too."}
 	}
-	return doctor.Bad("schema", fmt.Errorf("%d of %d migrations are not applied", missing, len(steps)), "Run `idp migrate up`.")
+	return doctor.Good("schema", "it is up to date, at %d", schema.Applied)
 }
 
 // checkDatabaseClock compares the clock by which rows expire with the one by which tokens do.

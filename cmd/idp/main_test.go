@@ -59,7 +59,7 @@ encryption: {keys: ["${IDP_ENCRYPTION_KEY}"]}
 	})
 }
 
-var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "signedin": signIn}
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "signedin": signIn, "sql": runSQL}
 
 // signedInAt is the key of a script's database among its values.
 type signedInAt struct{}
@@ -89,6 +89,19 @@ func signIn(ts *testscript.TestScript, negated bool, args []string) {
 		_, err := db.Exec(context.Background(), step.sql, step.values...)
 		ts.Check(err)
 	}
+}
+
+// runSQL is the script command "sql STATEMENT": it changes the script's database by hand.
+func runSQL(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: sql STATEMENT")
+	}
+	url, _ := ts.Value(signedInAt{}).(string)
+	db, err := pgx.Connect(context.Background(), url)
+	ts.Check(err)
+	defer db.Close(context.Background())
+	_, err = db.Exec(context.Background(), args[0])
+	ts.Check(err)
 }
 
 // expectCode is the script command "code N PROGRAM ARG…": like exec, but the

@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"near-idp/internal/postgres"
 )
 
-// migrateStore parses the flags of a migrate command and opens its database.
-func migrateStore(ctx context.Context, o *options, args []string) (*postgres.Store, func(), error) {
+// openForMigrate parses the flags of a migrate command and opens its database.
+func openForMigrate(ctx context.Context, o *options, args []string) (*postgres.Store, func(), error) {
 	name := configFlag(o)
 	if _, err := o.parse(args, 0, 0); err != nil {
 		return nil, nil, err
@@ -24,23 +25,27 @@ func migrateStore(ctx context.Context, o *options, args []string) (*postgres.Sto
 func runMigrateUp(ctx context.Context, args []string) error {
 	o := newOptions("migrate up", "", `
 Applies the migrations that the database lacks. It is safe to run twice, from
-several machines at once, and while the previous release serves.
+several machines at once, and while the previous release serves: a migration that
+cannot have its table within two seconds lets sign-ins through and tries again.
 
 Example:
   idp migrate up --config /etc/idp/config.yaml`)
-	store, close, err := migrateStore(ctx, o, args)
+	store, close, err := openForMigrate(ctx, o, args)
 	if err != nil {
 		return err
 	}
 	defer close()
-	applied, err := store.Migrate(ctx)
+	applied, schema, err := migrateStore(ctx, store)
 	for _, name := range applied {
 		fmt.Println("applied", name)
 	}
 	if err != nil {
 		return err
 	}
-	if len(applied) == 0 {
+	switch {
+	case schema.Newer():
+		fmt.Printf("A newer release migrated the database, to %d; this one knows migrations up to %d and can run on it.\n", schema.Applied, schema.Known)
+	case len(applied) == 0:
 		fmt.Println("The schema is up to date.")
 	}
 	return nil
@@ -49,17 +54,19 @@ Example:
 func runMigrateStatus(ctx context.Context, args []string) error {
 	o := newOptions("migrate status", "", `
 Lists the migrations of this release in order, and whether the database has them.
+"newer" are those that a newer release has applied. It exits with 1 if this release
+must not run on the database any more.
 
 Examples:
   idp migrate status
   idp migrate status -o json`)
 	out := o.formatFlag()
-	store, close, err := migrateStore(ctx, o, args)
+	store, close, err := openForMigrate(ctx, o, args)
 	if err != nil {
 		return err
 	}
 	defer close()
-	steps, err := store.Migrations(ctx)
+	schema, err := store.Schema(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,20 +75,24 @@ Examples:
 		Name    string `json:"name"`
 		Applied bool   `json:"applied"`
 	}
-	rows := make([]row, len(steps))
-	for i, step := range steps {
+	rows := make([]row, len(schema.Steps))
+	for i, step := range schema.Steps {
 		rows[i] = row(step)
 	}
-	return out.print(rows, func(w io.Writer) {
+	err = out.print(rows, func(w io.Writer) {
 		fmt.Fprintln(w, "VERSION\tNAME\tSTATE")
 		for _, r := range rows {
 			state := "missing"
-			if r.Applied {
+			switch {
+			case r.Name == "":
+				r.Name, state = "-", "newer"
+			case r.Applied:
 				state = "applied"
 			}
 			fmt.Fprintf(w, "%d\t%s\t%s\n", r.Version, r.Name, state)
 		}
 	})
+	return errors.Join(err, schema.Outgrown())
 }
 
 func runMigrateVersion(ctx context.Context, args []string) error {
@@ -90,21 +101,15 @@ Prints the number of the last migration that the database has, 0 for none.
 
 Example:
   idp migrate version`)
-	store, close, err := migrateStore(ctx, o, args)
+	store, close, err := openForMigrate(ctx, o, args)
 	if err != nil {
 		return err
 	}
 	defer close()
-	steps, err := store.Migrations(ctx)
+	schema, err := store.Schema(ctx)
 	if err != nil {
 		return err
 	}
-	var last int64
-	for _, step := range steps {
-		if step.Applied {
-			last = max(last, step.Version)
-		}
-	}
-	fmt.Println(last)
+	fmt.Println(schema.Applied)
 	return nil
 }

@@ -52,13 +52,20 @@ func runServe(ctx context.Context, args []string) error {
 	defer stop()
 	if cfg.Database.MigrateOnStart || *migrate {
 		herald.tell("Starting: migrating the database")
-		applied, err := store.Migrate(ctx)
+		applied, _, err := migrateStore(ctx, store)
 		if err != nil {
 			return err
 		}
 		for _, name := range applied {
 			log.Info("migrated", "step", name)
 		}
+	}
+	schema, err := requireSchema(ctx, cfg, store)
+	if err != nil {
+		return err
+	}
+	if schema.Newer() {
+		log.Warn("a newer release migrated the database; this one may run on it until the upgrade is complete", "database", schema.Applied, "release", schema.Known)
 	}
 	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log})
 	if err != nil {

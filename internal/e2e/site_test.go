@@ -61,6 +61,7 @@ type site struct {
 	limits  string             // rate_limits: everything off but for what is tested
 	tls     *trial.Certificate // that idp terminates TLS with; nil: none
 	drain   string             // listen.drain
+	program string             // another build of idp; empty: that of this repository
 }
 
 func newSite(t testing.TB, dsn string) *site {
@@ -111,7 +112,11 @@ func (s *site) adminAddress() string {
 // command is idp with the environment that the configuration refers to.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
 	s.Helper()
-	cmd := exec.CommandContext(ctx, trial.Program(s), args...)
+	program := s.program
+	if program == "" {
+		program = trial.Program(s)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "CLIENT_SECRET="+clientSecret, "ENCRYPTION_KEY="+encryptionKey)
 	return cmd

@@ -2,71 +2,85 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"near-idp/migrations"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
 
-// A Migration is one step of the schema and whether it has been applied.
-type Migration struct {
-	Version int64
-	Name    string
-	Applied bool
-}
+const (
+	// lockWait is how long a migration waits for a table, and whatever comes after it waits
+	// for the migration: a sign-in has that patience. It is longer than the second after
+	// which autovacuum gives way to who waits for it.
+	lockWait = "2s"
+	// lockTries bounds how often it then tries again.
+	lockTries    = 30
+	maxLockPause = 10 * time.Second
+	lockNotFree  = "55P03" // lock_not_available
+)
 
 // Migrate brings the schema up to date and returns the names of the steps it
-// applied. Replicas that start together wait for one another on a session lock.
-func (s *Store) Migrate(ctx context.Context) ([]string, error) {
+// applied. Replicas that start together wait for one another on a session lock. A step that
+// cannot have the table it changes within two seconds lets everybody else through, and is
+// tried again for some minutes.
+func (s *Store) Migrate(ctx context.Context) (names []string, err error) {
 	provider, done, err := s.goose()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	results, err := provider.Up(ctx)
-	var names []string
-	for _, r := range results {
-		if r.Error == nil {
+	for try, pause := 1, 100*time.Millisecond; ; try++ {
+		results, err := provider.Up(ctx)
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+			results = partial.Applied
+		}
+		for _, r := range results {
 			names = append(names, r.Source.Path)
 		}
+		if err == nil {
+			return names, nil
+		}
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != lockNotFree {
+			return names, fmt.Errorf("migrate: %w", translate(err))
+		}
+		if try == lockTries {
+			return names, fmt.Errorf("migrate: a table was in use at each of %d tries: end the transaction that holds it (pg_stat_activity, ordered by xact_start), and run `idp migrate up` again: %w", try, err)
+		}
+		select {
+		case <-ctx.Done():
+			return names, fmt.Errorf("migrate: %w", context.Cause(ctx))
+		case <-time.After(pause + rand.N(pause)):
+		}
+		pause = min(2*pause, maxLockPause)
 	}
-	if err != nil {
-		return names, fmt.Errorf("migrate: %w", translate(err))
-	}
-	return names, nil
 }
 
-// Migrations lists every step of the schema in order.
-func (s *Store) Migrations(ctx context.Context) ([]Migration, error) {
-	provider, done, err := s.goose()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	status, err := provider.Status(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migration status: %w", translate(err))
-	}
-	list := make([]Migration, 0, len(status))
-	for _, m := range status {
-		list = append(list, Migration{m.Source.Version, m.Source.Path, m.State == goose.StateApplied})
-	}
-	return list, nil
-}
-
+// goose works on connections of its own, whose settings end with them.
 func (s *Store) goose() (*goose.Provider, func() error, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // seconds, times
 	if err != nil {
 		return nil, nil, err
 	}
-	db := stdlib.OpenDBFromPool(s.db)
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSessionLocker(locker))
+	db := stdlib.OpenDB(*s.db.Config().ConnConfig, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `SET lock_timeout = '`+lockWait+`'`)
+		return err
+	}))
+	return newGoose(db, goose.WithSessionLocker(locker))
+}
+
+func newGoose(db *sql.DB, opts ...goose.ProviderOption) (*goose.Provider, func() error, error) {
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, opts...)
 	if err != nil {
-		db.Close()
-		return nil, nil, fmt.Errorf("migrations: %w", err)
+		return nil, nil, errors.Join(fmt.Errorf("migrations: %w", err), db.Close())
 	}
 	return provider, db.Close, nil
 }
