@@ -36,6 +36,8 @@ type options struct {
 	idle        time.Duration // until a process counts as idle
 	starts      int
 	markdown    bool
+	profiles    string        // directory; none: nothing is profiled
+	profiled    time.Duration // length of the round under the profiler
 }
 
 // wants reports whether a part is to be measured.
@@ -84,6 +86,8 @@ func parseOptions(args []string) (options, error) {
 	flags.DurationVar(&o.idle, "idle", 5*time.Second, "quiet time before memory is read")
 	flags.IntVar(&o.starts, "starts", 5, "cold starts to take the median of")
 	flags.BoolVar(&o.markdown, "markdown", false, "print Markdown")
+	flags.StringVar(&o.profiles, "cpuprofile", "", "build the provider anew and write its profiles of one more round to this `DIR`")
+	flags.DurationVar(&o.profiled, "profiled", 5*time.Second, "length of that round")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -116,6 +120,11 @@ func run(ctx context.Context, o options) (*report, error) {
 		return nil, err
 	}
 	defer site.close()
+	if o.profiles != "" {
+		if err := errors.Join(os.MkdirAll(o.profiles, 0o755), site.profiled(ctx)); err != nil {
+			return nil, err
+		}
+	}
 	r := &report{conditions: site.conditions()}
 	for _, part := range []struct {
 		wanted  bool

@@ -77,6 +77,11 @@ func (s *site) compare(ctx context.Context, sc scenario, stations int, o options
 	for _, c := range crews {
 		all = append(all, middle(c.rounds))
 	}
+	if ours := crews[len(crews)-1]; o.profiles != "" {
+		if err := s.profile(ctx, ours, sc, o.profiled, o.profiles); err != nil {
+			return nil, fmt.Errorf("profile of %s: %w", sc.name, err)
+		}
+	}
 	return all, nil
 }
 

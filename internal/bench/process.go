@@ -38,6 +38,7 @@ func (s *site) launch(ctx context.Context, url, program string, args ...string) 
 	defer log.Close()
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), done: make(chan struct{})}
 	p.cmd.Stderr = log
+	p.cmd.Env = append(os.Environ(), "IDP_PROFILE="+s.profileOf())
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 20 * time.Second
 	started := time.Now()
