@@ -31,7 +31,7 @@ var ours = map[string]string{
 	"internal/clients":         "internal/idp internal/jose internal/logos",
 	"internal/presets":         "internal/claims internal/idp",
 	"internal/keyring":         "internal/idp",
-	"internal/login":           "internal/idp internal/near",
+	"internal/login":           "internal/idp internal/limit internal/near",
 	"internal/oauth":           "internal/idp internal/jose",
 	"internal/logos":           "internal/due internal/idp internal/outbound",
 	"internal/logout":          "internal/due internal/idp internal/outbound",

@@ -18,6 +18,7 @@ import (
 	"near-idp/internal/config"
 	"near-idp/internal/idp"
 	"near-idp/internal/keyring"
+	"near-idp/internal/limit"
 	"near-idp/internal/login"
 	"near-idp/internal/logos"
 	"near-idp/internal/logout"
@@ -117,6 +118,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
 		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
 		RevokeOffline: cfg.Session.RevokeOfflineOnLogout,
+		Unfinished:    limit.OfSenders("unfinished", cfg.RateLimits.Unfinished, time.Now),
+		Accounts:      limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
 	listed, icons := wallets(cfg)
@@ -129,7 +132,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: ready.check, Describe: describe(cfg.Resources),
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer}, Sealer: ring,
 		FedCM:          newFedCM(cfg, store, ring, protocol),
-		TrustedProxies: cfg.Proxy.Trusted, Limits: web.Limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
+		TrustedProxies: cfg.Proxy.Trusted, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
 	})
 	if err != nil {
 		return nil, err
@@ -144,6 +147,14 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side, ready: ready, issuer: cfg.Issuer}, nil
+}
+
+// limits are those at the edge; others are where what they count is known.
+func limits(l config.RateLimits) web.Limits {
+	return web.Limits{
+		Requests: l.Requests, Authorize: l.Authorize, Verify: l.Verify, Token: l.Token, PAR: l.PAR, TokenFailures: l.TokenFailures,
+		ClientAuthorize: l.ClientAuthorize, ClientToken: l.ClientToken, ClientBackoff: l.ClientBackoff.Std(),
+	}
 }
 
 // newFedCM wires what answers browsers' own requests; nil if they are not to be answered.

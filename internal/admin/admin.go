@@ -79,7 +79,7 @@ func New(opts Options) *Server {
 	if opts.Pulse == 0 {
 		opts.Pulse = defaultPulse
 	}
-	s := &Server{Options: opts, failures: limit.New(idp.Rate{N: 20, Per: time.Minute}, opts.Now), streams: make(chan struct{}, maxStreams)}
+	s := &Server{Options: opts, failures: limit.New("", idp.Rate{N: 20, Per: time.Minute}, opts.Now), streams: make(chan struct{}, maxStreams)}
 	s.ending, s.endStreams = context.WithCancel(context.Background())
 	s.handler = observe.Log{Log: opts.Log, Now: opts.Now, Message: "admin request"}.Requests(newRouter(s.routes(), s.handle))
 	return s

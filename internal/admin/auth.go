@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/limit"
 	"near-idp/internal/observe"
 )
 
@@ -91,7 +92,7 @@ func (s *Server) authenticate(r *http.Request) (*Principal, error) {
 // failed counts an attempt with a key that is not one. Too many slow down nobody but whoever guesses:
 // keys cannot be guessed, and behind a proxy everybody is one sender, whom anybody could lock out.
 func (s *Server) failed(r *http.Request) error {
-	if wait := s.failures.Take(observe.Sender(r)); wait > 0 {
+	if wait := s.failures.Take(limit.KeyOf(observe.Sender(r))); wait > 0 {
 		return tooMany(wait)
 	}
 	return errBadKey

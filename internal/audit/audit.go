@@ -61,12 +61,12 @@ type Recorder struct {
 // NewRecorder returns a Recorder.
 func NewRecorder(store Appender, log *slog.Logger) *Recorder {
 	return &Recorder{store: store, log: log, now: time.Now, wake: make(chan struct{}, 1),
-		senders: limit.New(senderRate, time.Now), totals: limit.New(totalRate, time.Now)}
+		senders: limit.New("", senderRate, time.Now), totals: limit.New("", totalRate, time.Now)}
 }
 
 // Record takes an event down. It never blocks: what there is no room for is counted.
 func (r *Recorder) Record(e idp.Event) {
-	if r.senders.Take(sender(e.Address)) > 0 || r.totals.Take("all") > 0 {
+	if r.senders.Take(sender(e.Address)) > 0 || r.totals.Take(limit.KeyOf("all")) > 0 {
 		r.mu.Lock()
 		r.suppressed++
 		r.mu.Unlock()
@@ -88,20 +88,10 @@ func (r *Recorder) Record(e idp.Event) {
 	}
 }
 
-// sender is the network of an address, "" if it is none.
-func sender(address string) string {
-	addr, err := netip.ParseAddr(address)
-	if err != nil {
-		return ""
-	}
-	if addr.Is4() || addr.Is4In6() {
-		return addr.Unmap().String()
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return ""
-	}
-	return prefix.String()
+// sender is nobody for what is no address.
+func sender(address string) limit.Key {
+	addr, _ := netip.ParseAddr(address)
+	return limit.SenderOf(addr).Key
 }
 
 // Run stores what is recorded until ctx ends, and then what is left.

@@ -46,6 +46,7 @@ func (c *Config) check(p *problems) {
 		p.add("session.idle", "%s is more than session.absolute, %s", c.Session.Idle, c.Session.Absolute)
 	}
 	checkLifetimes(p, "lifetimes.default", c.Lifetimes.Default)
+	c.RateLimits.check(p)
 	c.checkClients(p)
 	c.checkPolicies(p, issuer)
 	c.checkResources(p)

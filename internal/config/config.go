@@ -196,20 +196,35 @@ type Session struct {
 	RevokeOfflineOnLogout bool `yaml:"revoke_offline_on_logout"`
 }
 
-// RateLimits bound what one sender may ask of one process: an IPv4 address, or
-// a /64 of IPv6, as Proxy.Trusted lets it be known. "off" does not limit.
+// RateLimits are buckets that bound what is asked of one process. A sender is an IPv4 address or
+// a /64 of IPv6, as Proxy.Trusted lets it be known; a /48 may ask for sixteen times as much. "off" does not limit.
 type RateLimits struct {
-	// Authorize counts authorization requests. Default 600/m.
+	// Requests counts all that a sender asks for, files and probes aside. Default twice Token.
+	Requests idp.Rate `yaml:"requests"`
+	// Authorize counts a sender's authorization requests. Default 600/m.
 	Authorize idp.Rate `yaml:"authorize"`
-	// Verify counts answers of wallets, and codes of devices. Default 300/m.
+	// Unfinished counts logins that a sender began and nobody has signed. Default 1200/h, off if Authorize is.
+	Unfinished idp.Rate `yaml:"unfinished"`
+	// Verify counts a sender's answers of wallets, and codes of devices. Default 300/m.
 	Verify idp.Rate `yaml:"verify"`
-	// Token counts requests to the token, revocation and introspection endpoints. Default 6000/m.
+	// Token counts a sender's requests to the token, revocation and introspection endpoints. Default 6000/m.
 	Token idp.Rate `yaml:"token"`
-	// PAR counts pushed authorization requests, and those of devices. Default 1200/m.
+	// PAR counts a sender's pushed authorization requests, and those of devices. Default 1200/m.
 	PAR idp.Rate `yaml:"par"`
-	// TokenFailures counts failed client authentications, by sender and by
-	// client_id. Default 60/m.
+	// TokenFailures counts a sender's failed client authentications. Default 60/m.
 	TokenFailures idp.Rate `yaml:"token_failures"`
+
+	// ClientAuthorize counts a sender's authorization requests for one client. Default half of Authorize.
+	ClientAuthorize idp.Rate `yaml:"client_authorize"`
+	// ClientToken counts the requests that a client has authenticated, whoever sent them. Default
+	// five times Token.
+	ClientToken idp.Rate `yaml:"client_token"`
+	// ClientBackoff is the longest wait of a sender that fails again and again to authenticate as
+	// a client, 1s to 1h; 0s: none. Default 1m, 0s if TokenFailures is off.
+	ClientBackoff idp.Duration `yaml:"client_backoff"`
+	// AccountVerify counts the wallet answers of a sender that name an account whose key they
+	// turned out not to have. Default a fifth of Verify.
+	AccountVerify idp.Rate `yaml:"account_verify"`
 }
 
 // Lifetimes are named sets of token lifetimes.

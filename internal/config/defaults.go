@@ -20,17 +20,13 @@ func Default(env func(string) (string, bool)) *Config {
 			DefaultAlg: idp.RS256, Algs: []string{idp.RS256, idp.ES256, idp.EdDSA},
 			RotateEvery: idp.Duration(90 * day), PublishBefore: idp.Duration(day), KeepAfter: idp.Duration(7 * day),
 		},
-		Session:   Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour), RevokeOfflineOnLogout: true},
-		Lifetimes: Lifetimes{Default: idp.DefaultLifetimes},
-		RateLimits: RateLimits{
-			Authorize: perMinute(600), Verify: perMinute(300), Token: perMinute(6000), PAR: perMinute(1200), TokenFailures: perMinute(60),
-		},
-		Audit:     Audit{Retention: idp.Duration(90 * day)},
-		Telemetry: Telemetry{Log: Log{Level: "info", Format: "json"}},
+		Session:    Session{Idle: idp.Duration(8 * time.Hour), Absolute: idp.Duration(24 * time.Hour), RevokeOfflineOnLogout: true},
+		Lifetimes:  Lifetimes{Default: idp.DefaultLifetimes},
+		RateLimits: defaultRateLimits(),
+		Audit:      Audit{Retention: idp.Duration(90 * day)},
+		Telemetry:  Telemetry{Log: Log{Level: "info", Format: "json"}},
 	}
 }
-
-func perMinute(n int) idp.Rate { return idp.Rate{N: n, Per: time.Minute} }
 
 // derive fills in the defaults that follow from other keys. issuer is nil if it is wrong.
 func (c *Config) derive(issuer *url.URL) {
@@ -44,6 +40,7 @@ func (c *Config) derive(issuer *url.URL) {
 	if len(c.Near.RPC) == 0 {
 		c.Near.RPC = publicRPC(c.Near.Network)
 	}
+	c.RateLimits.derive()
 	c.deriveWallets()
 }
 

@@ -37,6 +37,7 @@ func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, at time
 	if err != nil {
 		return nil, fmt.Errorf("finish login: %w", err)
 	}
+	s.Unfinished.Return(sender(ctx))
 	done := s.ended(l, session.Identity.SID, code, issued)
 	done.Proof = &p
 	return &Outcome{done, session.Identity, idp.Secret(secret), session.ExpiresAt}, nil

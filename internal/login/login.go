@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/limit"
 	"near-idp/internal/near"
 )
 
@@ -87,7 +88,7 @@ type Issuer interface {
 	Issue(ctx context.Context, l *idp.Login, account string, fresh bool) (*idp.Code, error)
 }
 
-// Options configures New. All fields but Now and RevokeOffline are required.
+// Options configures New. All fields but Now, RevokeOffline and the two that limit are required.
 type Options struct {
 	Store     Store
 	Chain     Chain
@@ -100,12 +101,16 @@ type Options struct {
 	Absolute  time.Duration // how long a session lasts at all
 	// RevokeOffline makes the end of a session revoke grants of the scope offline_access, too.
 	RevokeOffline bool
-	Now           func() time.Time
+	// Unfinished bounds the logins that a sender begins and nobody signs; Accounts the questions to the chain about an
+	// account that a sender caused and that the chain answered with no. Nil: not limited.
+	Unfinished, Accounts *limit.Limiter
+	Now                  func() time.Time
 }
 
-// A Service begins and ends logins. It keeps no state of its own.
+// A Service begins and ends logins. It keeps no state of its own but for what limits need.
 type Service struct {
 	Options
+	owners limit.Seen // of accounts: keys that signed in to them
 }
 
 // New returns a Service.
@@ -113,7 +118,7 @@ func New(opts Options) *Service {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Service{opts}
+	return &Service{Options: opts}
 }
 
 // A Request says what a login is for.
@@ -126,8 +131,12 @@ type Request struct {
 	Browser      string      // the login cookie's secret; empty: the nonce alone binds
 }
 
-// Begin issues a challenge and stores it: the one write of an authorization request.
+// Begin issues a challenge and stores it: the one write of an authorization request. It fails with
+// a *limit.Exceeded for a sender who has too many that nobody signed.
 func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
+	if err := s.Unfinished.Admit(sender(ctx)); err != nil {
+		return nil, err
+	}
 	l := s.challenged(req)
 	if err := s.Store.CreateLogin(ctx, l); err != nil {
 		return nil, fmt.Errorf("begin login: %w", err)
@@ -216,6 +225,9 @@ func (s *Service) Renew(ctx context.Context, id, browser string) (*idp.Login, er
 	}
 	if old.Renewals >= maxRenewals {
 		return nil, refuse(Expired, old, errors.New("renewed too often"))
+	}
+	if err := s.Unfinished.Admit(sender(ctx)); err != nil {
+		return nil, err
 	}
 	l := &idp.Login{
 		ID: rand.Text(), ClientID: old.ClientID, Params: old.Params, State: old.State,

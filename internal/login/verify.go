@@ -50,7 +50,7 @@ func (o *Outcome) Session() *idp.Session {
 
 // Verify judges the answer to a login that Find returned. The same proof sent
 // twice succeeds twice with the same code; a different one is refused. Errors
-// are *Refusal, or wrap idp.ErrUnavailable.
+// are *Refusal or *limit.Exceeded, or wrap idp.ErrUnavailable.
 func (s *Service) Verify(ctx context.Context, l *idp.Login, answer Answer) (*Outcome, error) {
 	if l.ConsumedAt.IsZero() {
 		if !s.Now().Before(l.ExpiresAt) {
@@ -176,6 +176,9 @@ func readToken(l *idp.Login, answer *Answer) error {
 
 // authorise asks the chain whether the key is a full-access key of the account.
 func (s *Service) authorise(ctx context.Context, l *idp.Login, p *proven) error {
+	if err := s.mayAsk(ctx, p); err != nil {
+		return err
+	}
 	check, err := s.Chain.CheckAccessKey(ctx, p.account, p.key)
 	if errors.Is(err, near.ErrAccountTypeUnsupported) {
 		return &Refusal{AccountTypeUnsupported, l, p.AccountID, err}
@@ -186,6 +189,7 @@ func (s *Service) authorise(ctx context.Context, l *idp.Login, p *proven) error 
 		}
 		return &Refusal{RPCUnavailable, l, p.AccountID, err}
 	}
+	s.asked(ctx, p, check.Status)
 	switch check.Status {
 	case near.Authorised:
 		return nil

@@ -21,15 +21,17 @@ func (s *server) clientAddress(r *http.Request) netip.Addr {
 	if !s.isTrustedProxy(addr) {
 		return addr
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= max(0, len(hops)-maxHops); i-- {
-		hop, ok := parseHop(hops[i])
+	rest := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	for range maxHops { // from the end, which our own proxies wrote
+		cut := strings.LastIndexByte(rest, ',')
+		hop, ok := parseHop(rest[cut+1:])
 		if !ok {
 			return addr // nobody vouches for what stands before it
 		}
-		if addr = hop; !s.isTrustedProxy(addr) {
+		if addr = hop; cut < 0 || !s.isTrustedProxy(addr) {
 			return addr
 		}
+		rest = rest[:cut]
 	}
 	return addr
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,16 @@ func TestForwardedAddressIsTakenFromTrustedProxiesOnly(t *testing.T) {
 		{"IPv6", "[2001:db8:aa::1]:1234", []string{"2001:db8:bb::7"}, "2001:db8:bb::7"},
 		{"IPv6 with port", "[2001:db8:aa::1]:1234", []string{"[2001:db8:bb::7]:99"}, "2001:db8:bb::7"},
 		{"IPv4 in IPv6", "[::ffff:10.1.2.3]:1234", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
+		{"a zone", "10.1.2.3:1234", []string{"fe80::1%eth0"}, "fe80::1"},
+		{"a zone with a port", "10.1.2.3:1234", []string{"[fe80::1%25eth0]:99"}, "fe80::1"},
+		{"empty elements", "10.1.2.3:1234", []string{",,,"}, "10.1.2.3"},
+		{"an empty header", "10.1.2.3:1234", []string{""}, "10.1.2.3"},
+		{"no address at all", "10.1.2.3:1234", []string{"\x00\xff; DROP TABLE"}, "10.1.2.3"},
+		{"a network", "10.1.2.3:1234", []string{"203.0.113.0/24"}, "10.1.2.3"},
+		{"an octal number", "10.1.2.3:1234", []string{"0203.0.113.9"}, "10.1.2.3"},
+		{"many headers", "10.1.2.3:1234", append(slices.Repeat([]string{"198.51.100.1"}, 500), "203.0.113.9"), "203.0.113.9"},
+		{"64 KB of one hop", "10.1.2.3:1234", []string{strings.Repeat("9", 64<<10)}, "10.1.2.3"},
+		{"64 KB of strangers", "10.1.2.3:1234", []string{strings.Repeat("198.51.100.1,", 5000) + "203.0.113.9"}, "203.0.113.9"},
 		{"a flood of hops", "10.1.2.3:1234", []string{"203.0.113.9" + strings.Repeat(", 10.0.0.1", 9000)}, "10.0.0.1"},
 		{"no address", "@", []string{"203.0.113.9"}, "invalid IP"},
 	} {

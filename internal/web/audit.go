@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/limit"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
 )
@@ -20,6 +21,9 @@ var protocolSteps = []string{"authorization_pending", "slow_down", "use_dpop_non
 func (s *server) failed(r *http.Request, f failure, err error) {
 	entry := entryOf(r)
 	entry.reason, entry.cause = f.Code, err
+	if exceeded, ok := errors.AsType[*limit.Exceeded](err); ok && s.Limited != nil {
+		s.Limited(exceeded.Bucket)
+	}
 	if s.Audit == nil || slices.Contains(protocolSteps, f.Code) {
 		return
 	}

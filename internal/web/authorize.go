@@ -28,6 +28,9 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	entryOf(r).clientID = req.Client.ID
+	if err := s.mayAuthorize(r, req.Client.ID); err != nil {
+		return err
+	}
 	// A POST from another site carries no Lax cookie. A new one would cut off the
 	// logins in the browser's other tabs, so the request comes again as a navigation.
 	query := form.Encode()

@@ -18,13 +18,13 @@ import (
 // are servers, command lines and pages of registered origins; a page of any
 // other origin is refused, or it could sign its visitor in as somebody else.
 func (s *server) backend(h handler) http.Handler {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+	return s.handle(s.counted(func(w http.ResponseWriter, r *http.Request) error {
 		allowed := s.allowOrigin(w, r, s.registered)
 		if !allowed || (r.Header.Get("Origin") == "" && s.isForeign(r)) {
 			return errForeignOrigin
 		}
 		return h(w, r)
-	}, apiHeaders, backendFailure)
+	}), apiHeaders, backendFailure)
 }
 
 // backendFailure adds the guide's member success to the failures of our own
@@ -116,6 +116,9 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 		return login.Request{}, err
 	}
 	entryOf(r).clientID = req.Client.ID
+	if err := s.mayAuthorize(r, req.Client.ID); err != nil {
+		return login.Request{}, err
+	}
 	if req.Pushed() {
 		return login.Request{}, &oauth.Error{Status: http.StatusBadRequest, Code: "request_uri_not_supported",
 			Description: "Send the parameters themselves here: no browser is involved that could change them."}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/limit"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
 	"near-idp/internal/text"
@@ -58,6 +59,9 @@ func (p *problem) Unwrap() error { return p.err }
 
 // failure is the one crossing from errors to answers.
 func (s *server) failure(r *http.Request, err error) failure {
+	if exceeded, ok := errors.AsType[*limit.Exceeded](err); ok {
+		return ofProblem(ofExceeded(exceeded))
+	}
 	if refusal, ok := errors.AsType[*login.Refusal](err); ok {
 		return s.refusal(entryOf(r).reader, refusal)
 	}

@@ -92,7 +92,12 @@ func (f *fakeBackend) Authorize(_ context.Context, form url.Values) (*oauth.Requ
 	if f.authErr != nil {
 		return nil, f.authErr
 	}
-	return &oauth.Request{Client: testClient, Params: form.Encode(), State: form.Get("state"), RedirectHost: "app.example.com"}, nil
+	client := testClient
+	if form.Get("client_id") == "other" {
+		another := *testClient
+		another.ID, client = "other", &another
+	}
+	return &oauth.Request{Client: client, Params: form.Encode(), State: form.Get("state"), RedirectHost: "app.example.com"}, nil
 }
 
 func (f *fakeBackend) Response(context.Context, *idp.Login) (oauth.Response, error) {

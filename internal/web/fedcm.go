@@ -57,12 +57,12 @@ func (s *server) fedCMRoutes(mux *http.ServeMux, at func(pattern string, h http.
 // this header nor read what it keeps them from, so that requests with the cookie, which
 // goes along from any site, are never a page's own doing (FedCM section 7.2).
 func (s *server) mediated(h handler) http.Handler {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+	return s.handle(s.counted(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Header.Get("Sec-Fetch-Dest") != "webidentity" {
 			return errNotMediated
 		}
 		return h(w, r)
-	}, apiHeaders, s.fedCMFailure)
+	}), apiHeaders, s.fedCMFailure)
 }
 
 var errNotMediated = &problem{status: http.StatusForbidden, code: "not_webidentity",

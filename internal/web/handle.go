@@ -28,18 +28,21 @@ type renderer func(w http.ResponseWriter, r *http.Request, f failure) error
 
 // page serves people: failures are pages, or JSON for who asks for it.
 func (s *server) page(h handler) http.Handler {
-	return s.handle(h, pageHeaders, s.showFailure)
+	return s.handle(s.counted(h), pageHeaders, s.showFailure)
 }
 
 // api serves programs of our own and of others: failures are JSON.
 func (s *server) api(h handler) http.Handler {
-	return s.handle(h, apiHeaders, jsonFailure)
+	return s.handle(s.counted(h), apiHeaders, jsonFailure)
 }
 
 // oauth serves OAuth clients: failures are those of RFC 6749 section 5.2.
 func (s *server) oauth(h handler) http.Handler {
-	return s.handle(h, apiHeaders, oauthFailure)
+	return s.handle(s.counted(h), apiHeaders, oauthFailure)
 }
+
+// counted holds a sender to what it may ask for altogether.
+func (s *server) counted(h handler) handler { return s.limited(s.limits.requests, h) }
 
 // client serves OAuth clients that authenticate, within limits.
 func (s *server) client(l *limit.Limiter, h handler) http.Handler {

@@ -11,37 +11,46 @@ import (
 	"near-idp/internal/oauth"
 )
 
-// Limits bound what one sender may ask for: an IPv4 address, or a /64 of IPv6.
-// Each replica counts for itself. A zero Rate does not limit.
+// Limits bound what one sender may ask for, an IPv4 address or a /64 of IPv6, and what one
+// client may. Each replica counts for itself. A zero Rate does not limit.
 type Limits struct {
+	Requests  idp.Rate // all but files and probes
 	Authorize idp.Rate // authorization requests, and challenges by the API
 	Verify    idp.Rate // answers of wallets, renewals and decisions, and user codes
 	Token     idp.Rate // requests that clients make themselves, pushed ones aside
 	PAR       idp.Rate // pushed authorization requests, and those of devices
-	// TokenFailures are failed client authentications of one sender, and of one
-	// client_id from senders that have not authenticated as it before.
+	// TokenFailures are failed client authentications of one sender.
 	TokenFailures idp.Rate
+
+	// ClientAuthorize are authorization requests of one sender for one client.
+	ClientAuthorize idp.Rate
+	// ClientToken are requests that a client has authenticated, from wherever.
+	ClientToken idp.Rate
+	// ClientBackoff is the longest wait of who fails again and again to authenticate as a client; 0: none.
+	ClientBackoff time.Duration
 }
 
 // limits are the counters of a server; nil ones do not limit.
 type limits struct {
-	authorize, verify, token, par *limit.Limiter
+	requests, authorize, verify, token, par, failures *limit.Limiter // by sender
 
-	senders *limit.Limiter // failed client authentications by sender
-	clients *limit.Limiter // the same by client_id
-	known   *limit.Limiter // sender and client_id that have succeeded together
+	clientAuthorize *limit.Limiter // by sender and client
+	clientToken     *limit.Limiter // by client
+	backoff         *limit.Backoff // by sender and client
 }
 
 func newLimits(l Limits, now func() time.Time) limits {
-	at := func(r idp.Rate) *limit.Limiter { return limit.New(r, now) }
-	return limits{at(l.Authorize), at(l.Verify), at(l.Token), at(l.PAR),
-		at(l.TokenFailures), at(l.TokenFailures), at(idp.Rate{N: 1, Per: time.Hour})}
-}
-
-func tooMany(wait time.Duration) error {
-	return &problem{status: http.StatusTooManyRequests, code: "rate_limited", heading: "Too many requests",
-		text:       "There were too many requests from your network. Wait a moment and try again.",
-		retryAfter: max(1, int(math.Ceil(wait.Seconds())))}
+	return limits{
+		requests:        limit.OfSenders("requests", l.Requests, now),
+		authorize:       limit.OfSenders("authorize", l.Authorize, now),
+		verify:          limit.OfSenders("verify", l.Verify, now),
+		token:           limit.OfSenders("token", l.Token, now),
+		par:             limit.OfSenders("par", l.PAR, now),
+		failures:        limit.OfSenders("token_failures", l.TokenFailures, now),
+		clientAuthorize: limit.New("client_authorize", l.ClientAuthorize, now),
+		clientToken:     limit.New("client_token", l.ClientToken, now),
+		backoff:         limit.NewBackoff("client_backoff", l.ClientBackoff, now),
+	}
 }
 
 // limited refuses what a sender asks too often, before anything is done for it.
@@ -50,44 +59,80 @@ func (s *server) limited(l *limit.Limiter, h handler) handler {
 		return h
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if wait := l.Take(network(s.clientAddress(r))); wait > 0 {
-			return tooMany(wait)
+		if err := l.Admit(entryOf(r).sender); err != nil {
+			return err
 		}
 		return h(w, r)
 	}
 }
 
-// mayAuthenticate refuses whoever has failed too often to authenticate a client
-// (RFC 6749 section 2.3.1). A client that fails elsewhere is not locked out
-// from where it has succeeded before, or anybody could lock it out.
-func (s *server) mayAuthenticate(r *http.Request) error {
-	sender, id := network(s.clientAddress(r)), entryOf(r).clientID
-	if wait := s.limits.senders.Exhausted(sender); wait > 0 {
-		return tooMany(wait)
+// ofExceeded tells who has to wait for how long. Waiting that long is enough.
+func ofExceeded(e *limit.Exceeded) *problem {
+	p := &problem{status: http.StatusTooManyRequests, code: "rate_limited", heading: "Too many requests",
+		text:       "There were too many requests from your network. Wait a moment and try again.",
+		retryAfter: max(1, int(math.Ceil(e.Wait.Seconds()))), err: e}
+	switch e.Bucket {
+	case "client_token":
+		p.detail = "There were too many requests of this client. Wait a moment and try again."
+	case "client_backoff":
+		p.detail = "Client authentication failed too often. Wait a moment, and check the secret."
 	}
-	if s.limits.known.Seen(sender + " " + id) {
-		return nil
-	}
-	if wait := s.limits.clients.Exhausted(id); wait > 0 {
-		return tooMany(wait)
-	}
-	return nil
+	return p
 }
 
-// authenticated wraps a handler whose requests clients authenticate, and counts
-// how that went.
+// mayAuthorize refuses a client's requests that come too often from one sender, so that one
+// application that runs in circles leaves its neighbours room.
+func (s *server) mayAuthorize(r *http.Request, client string) error {
+	l := s.limits.clientAuthorize
+	if l == nil {
+		return nil
+	}
+	return l.Refusal(l.Take(entryOf(r).sender.And(client)))
+}
+
+// mayAuthenticate refuses whoever has failed too often to authenticate a client (RFC 6749
+// section 2.3.1), and a client that asks too often. Failures count against who fails, and never against the client
+// elsewhere, or anybody could lock it out.
+func (s *server) mayAuthenticate(r *http.Request) error {
+	e := entryOf(r)
+	if err := s.limits.failures.MayGoOn(e.sender); err != nil {
+		return err
+	}
+	if err := s.limits.backoff.MayTry(e.sender.And(e.clientID)); err != nil {
+		return err
+	}
+	l := s.limits.clientToken
+	return l.Refusal(l.Exhausted(limit.KeyOf(e.clientID)))
+}
+
+// authenticated wraps a handler whose requests clients authenticate, and counts how that went.
 func (s *server) authenticated(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := h(w, r)
-		sender, id := network(s.clientAddress(r)), entryOf(r).clientID
-		refused, ok := errors.AsType[*oauth.Error](err)
-		switch {
-		case ok && refused.Code == "invalid_client":
-			s.limits.senders.Take(sender)
-			s.limits.clients.Take(id)
-		case err == nil && id != "":
-			s.limits.known.Remember(sender + " " + id)
+		e := entryOf(r)
+		if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Code == "invalid_client" {
+			if s.limits.failures != nil {
+				_ = s.limits.failures.Admit(e.sender) // counted; this one was answered
+			}
+			s.limits.backoff.Failed(e.sender.And(e.clientID))
+		} else if s.proves(r, err) {
+			s.limits.backoff.Succeeded(e.sender.And(e.clientID))
+			s.limits.clientToken.Take(limit.KeyOf(e.clientID))
 		}
 		return err
 	}
+}
+
+// proves reports a request that only its client can have made: anybody can name a public one.
+// An invalid grant is found out after the client was.
+func (s *server) proves(r *http.Request, err error) bool {
+	if s.limits.backoff == nil && s.limits.clientToken == nil {
+		return false // nobody wants to know
+	}
+	refused, ok := errors.AsType[*oauth.Error](err)
+	if err != nil && (!ok || refused.Code != "invalid_grant") {
+		return false
+	}
+	c, err := s.Clients.Client(r.Context(), entryOf(r).clientID)
+	return err == nil && !c.Public()
 }

@@ -75,28 +75,137 @@ func TestFailedClientAuthenticationIsThrottled(t *testing.T) {
 	}
 }
 
-// C06: guesses at one client from everywhere are throttled, without locking out
-// the place where the client really is.
-func TestOneClientIsGuessedFromManyAddresses(t *testing.T) {
+// C06: guesses at one client from everywhere are throttled each where they come from, and never lock the
+// client out: not where it has been, and not on a server that starts in the midst of it.
+func TestSecretGuessingDoesNotLockTheClientsOwnServer(t *testing.T) {
 	t.Parallel()
-	s, _ := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}})
-	if w := attempt(s, "app", "192.0.2.7:1"); w.Code != 200 {
-		t.Fatal(w.Code)
-	}
+	s, now := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}, ClientBackoff: time.Minute})
 	s.tokenErr = badClient()
 	status := map[int]int{}
-	for i := range 200 {
-		status[attempt(s, "app", fmt.Sprintf("198.51.100.%d:1", i)).Code]++
+	for range 20 {
+		for i := range 200 {
+			status[attempt(s, "app", fmt.Sprintf("198.51.100.%d:1", i)).Code]++
+		}
 	}
-	if status[401] != 60 || status[429] != 140 {
+	if status[401] != 200*6 || status[429] != 200*14 {
 		t.Errorf("%v", status)
 	}
 	s.tokenErr = nil
-	if w := attempt(s, "app", "192.0.2.7:1"); w.Code != 200 {
-		t.Errorf("the client itself is locked out: %d", w.Code)
+	for _, server := range []string{"192.0.2.7:1", "[2001:db8::7]:1"} {
+		if w := attempt(s, "app", server); w.Code != 200 {
+			t.Errorf("the client itself is locked out: %d", w.Code)
+		}
 	}
 	if w := attempt(s, "other", "198.51.100.1:1"); w.Code != 200 {
+		t.Errorf("another client beside a guesser: %d", w.Code)
+	}
+	w := attempt(s, "app", "198.51.100.1:1")
+	if w.Code != 429 || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "Client authentication failed too often") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	*now = now.Add(time.Second)
+	if w := attempt(s, "app", "198.51.100.1:1"); w.Code != 200 {
+		t.Errorf("after waiting: %d", w.Code)
+	}
+}
+
+// A client has a budget of its own, which nobody uses up who merely names it.
+func TestNamingAClientDoesNotUseUpItsBudget(t *testing.T) {
+	t.Parallel()
+	s, _ := limitedSite(t, Limits{ClientToken: idp.Rate{N: 10, Per: time.Minute}})
+	for i, err := range []error{badClient(), &oauth.Error{Status: 400, Code: "invalid_request"}, idp.ErrUnavailable} {
+		s.tokenErr = err
+		for range 50 {
+			if w := attempt(s, "app", fmt.Sprintf("198.51.100.%d:1", i)); w.Code == 429 {
+				t.Fatal("refused")
+			}
+		}
+	}
+	until := func() (n int) {
+		for n = range 20 {
+			if w := attempt(s, "app", fmt.Sprintf("192.0.2.%d:1", n)); w.Code == 429 {
+				if !strings.Contains(w.Body.String(), "of this client") {
+					t.Error(w.Body)
+				}
+				return n
+			}
+		}
+		return 20
+	}
+	s.tokenErr = &oauth.Error{Status: 400, Code: "invalid_grant"} // it had authenticated
+	for range 4 {
+		attempt(s, "app", "192.0.2.99:1")
+	}
+	s.tokenErr = nil
+	if n := until(); n != 6 {
+		t.Errorf("limited after %d of 6", n)
+	}
+	if w := attempt(s, "other", "192.0.2.1:1"); w.Code != 200 {
 		t.Errorf("another client: %d", w.Code)
+	}
+}
+
+// One application that redirects in circles leaves the others of an office room, and those elsewhere all of it.
+func TestApplicationInCirclesLeavesItsNeighboursRoom(t *testing.T) {
+	t.Parallel()
+	s, _ := limitedSite(t, Limits{Authorize: idp.Rate{N: 10, Per: time.Minute}, ClientAuthorize: idp.Rate{N: 4, Per: time.Minute}})
+	ask := func(client, addr string) int {
+		return s.send("GET", "/authorize?client_id="+client, "", from(addr)).Code
+	}
+	for i := range 6 {
+		if code := ask("app", "192.0.2.1:1"); (code == 429) != (i >= 4) {
+			t.Fatalf("request %d: %d", i, code)
+		}
+	}
+	if code := ask("other", "192.0.2.1:1"); code != 303 {
+		t.Errorf("another application: %d", code)
+	}
+	if code := ask("app", "192.0.2.2:1"); code != 303 {
+		t.Errorf("another office: %d", code)
+	}
+}
+
+// The operator reads which limit it was, and whoever counts is told; probes are never limited.
+func TestRefusalNamesItsBucket(t *testing.T) {
+	t.Parallel()
+	var told []string
+	one := idp.Rate{N: 1, Per: time.Minute}
+	s := newSite(t, func(o *Options) {
+		o.Limits = Limits{Requests: idp.Rate{N: 3, Per: time.Minute}, Verify: one, TokenFailures: one}
+		o.Limited = func(bucket string) { told = append(told, bucket) }
+	})
+	refused := func(want string, w *httptest.ResponseRecorder) {
+		t.Helper()
+		line := lines(t, s)[0]
+		if w.Code != 429 || line["reason"] != "rate_limited" || line["cause"] != "rate_limits."+want || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: %d %v", want, w.Code, line)
+		}
+		s.log.Reset()
+	}
+	verify := func() *httptest.ResponseRecorder {
+		s.log.Reset()
+		return s.send("POST", "/login/"+testID+"/verify", "{}", asJSON, withCookie, from("192.0.2.1:1"))
+	}
+	verify()
+	refused("verify", verify())
+	s.tokenErr = badClient()
+	attempt(s, "app", "192.0.2.2:1")
+	s.log.Reset()
+	refused("token_failures", attempt(s, "app", "192.0.2.2:1"))
+	for range 4 {
+		s.log.Reset()
+		if w := s.send("GET", "/", "", from("192.0.2.1:1")); w.Code == 429 {
+			refused("requests", w)
+		}
+		s.send("GET", "/readyz", "", from("192.0.2.1:1"))
+	}
+	if got := strings.Join(told, " "); got != "verify token_failures requests requests requests" {
+		t.Errorf("told of %s", got)
+	}
+	for _, path := range []string{"/readyz", "/healthz"} {
+		if w := s.send("GET", path, "", from("192.0.2.1:1")); w.Code != 200 {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/limit"
 	"near-idp/internal/login"
 	"near-idp/internal/oauth"
 	"near-idp/internal/text"
@@ -22,8 +23,9 @@ import (
 type entry struct {
 	id       string
 	client   netip.Addr // who sent the request, as far as trusted proxies say
-	clientID string     // of a registered client, or as claimed where it has its syntax
-	reason   string     // the code of a failure
+	sender   limit.Sender
+	clientID string // of a registered client, or as claimed where it has its syntax
+	reason   string // the code of a failure
 	cause    error
 
 	reader *text.Printer // who reads the answer
@@ -54,6 +56,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		e := &entry{id: s.requestID(r), client: s.clientAddress(r), reader: s.reader(r)}
+		e.sender = limit.SenderOf(e.client)
 		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address(), Browser: browserOf(r.UserAgent(), e.client)})
 		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
@@ -102,12 +105,15 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 }
 
 // refusedBecause is what the operator must know of a client whose credentials,
-// code or token were refused, or of an account that a policy or a block keeps out, and
+// code or token were refused, of a limit that was reached, or of an account that a policy or a block keeps out, and
 // its caller is not told. Other refusals have causes that repeat what was sent, and
 // people send their secrets in the wrong field.
 func refusedBecause(err error) string {
 	const enough = 400
 	why := ""
+	if exceeded, ok := errors.AsType[*limit.Exceeded](err); ok {
+		return "rate_limits." + exceeded.Bucket
+	}
 	if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Err != nil && slices.Contains([]string{"invalid_client", "invalid_grant", "invalid_token", "access_denied"}, refused.Code) {
 		why = refused.Err.Error()
 	}

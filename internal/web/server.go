@@ -122,8 +122,10 @@ type Options struct {
 	// Ready reports whether the provider can serve, which is whether its database answers;
 	// ErrStopping if it is about to end.
 	Ready func(ctx context.Context) error
-	// Limits bound what one sender may ask for.
+	// Limits bound what one sender or client may ask for.
 	Limits Limits
+	// Limited is told the bucket of each request that was one too many; nil: nobody is.
+	Limited func(bucket string)
 	// TrustedProxies may name the request id and the sender of what they pass on; nobody else may.
 	TrustedProxies []netip.Prefix
 
@@ -279,13 +281,13 @@ func (s *server) routes() *http.ServeMux {
 	s.fedCMRoutes(mux, at)
 
 	at("GET /healthz", http.HandlerFunc(s.alive))
-	at("GET /readyz", s.api(s.ready))
+	at("GET /readyz", s.handle(s.ready, apiHeaders, jsonFailure)) // of the orchestrator, whoever floods beside it
 	if s.base != "" {
 		mux.Handle("GET "+s.base, s.page(s.home))
 		// Probes inside a cluster know nothing of the issuer's path. RFC 8414 section
 		// 3.1 puts the well-known part before it, and section 5 has clients look there for either document.
 		mux.HandleFunc("GET /healthz", s.alive)
-		mux.Handle("GET /readyz", s.api(s.ready))
+		mux.Handle("GET /readyz", s.handle(s.ready, apiHeaders, jsonFailure))
 		s.document(mux, s.Protocol.Metadata, "/.well-known/oauth-authorization-server"+s.base, "/.well-known/openid-configuration"+s.base)
 	}
 	return mux
