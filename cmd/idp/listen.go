@@ -85,7 +85,7 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	p.herald.tell("Draining for "+p.ready.drain.String(), systemd.Stopping)
+	p.herald.tell("Shutting down: answering on for "+p.ready.drain.String(), systemd.Stopping)
 	p.drain(failed)
 	p.herald.tell("Shutting down: waiting for the last requests")
 	p.log.Info("shutting down", "grace", shutdownGrace.String())
