@@ -30,12 +30,15 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	}
 	t.Cleanup(s.close)
 	r := &report{conditions: s.conditions()}
-	o := options{concurrency: []int{2}, rounds: 1, round: 4 * time.Millisecond}
+	o := options{concurrency: []int{2}, rounds: 1, round: 4 * time.Millisecond, flood: time.Second, amounts: amounts{20, 500, 50}}
 	for _, err := range []error{
 		measureSize(r, binary),
 		s.measureStarts(t.Context(), r, 1),
 		s.measureIdle(t.Context(), r, time.Millisecond),
 		s.measureScenarios(t.Context(), r, o),
+		s.measurePending(t.Context(), r, o),
+		s.measureLarge(t.Context(), r, o),
+		s.measureFlood(t.Context(), r, o),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +46,8 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	}
 	var out bytes.Buffer
 	r.print(&out)
-	for _, name := range []string{"binary", "with database.url", "with the built-in PostgreSQL", "idle after the start", "p50 of verify, ms"} {
+	for _, name := range []string{"binary", "with database.url", "with the built-in PostgreSQL", "idle after the start", "p50 of verify, ms", "times what the signature costs more",
+		"resident memory, idle", "resident memory, growth at the peak", "p99, times as long"} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("no figure %q", name)
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // A comparison is one scenario at one concurrency, played by every subject. The
-// last subject is ours; its ratios are to base.
+// last subject is the one that is judged; its ratios are to base.
 type comparison struct {
 	Scenario    string    `json:"scenario"`
 	Title       string    `json:"title"`
@@ -17,6 +17,7 @@ type comparison struct {
 	Figures     []figures `json:"figures"`
 	Base        int       `json:"base"` // index of the subject that the ratios are to
 	Ratio       figures   `json:"ratio"`
+	grows       bool      // of the same program, with much stored
 }
 
 // The targets: a share of the floor's rate, and what a login may cost.
@@ -25,6 +26,8 @@ const (
 	targetCPU  = 0.6  // ms
 	targetWAL  = 2048 // bytes
 )
+
+const rsaSubject = "idp, RS256"
 
 var targeted = []string{"login", "refresh", "introspect", "userinfo"}
 
@@ -41,6 +44,7 @@ var metrics = []struct {
 	{"statements", "%.2f", func(f *figures) *float64 { return &f.Statements }},
 	{"commits that write", "%.2f", func(f *figures) *float64 { return &f.Commits }},
 	{"WAL, bytes", "%.0f", func(f *figures) *float64 { return &f.WAL }},
+	{"of it page images", "%.0f", func(f *figures) *float64 { return &f.Images }},
 	{"RSS before, MB", "%.1f", func(f *figures) *float64 { return &f.Before }},
 	{"RSS peak, MB", "%.1f", func(f *figures) *float64 { return &f.Peak }},
 	{"RSS after, MB", "%.1f", func(f *figures) *float64 { return &f.After }},
@@ -67,7 +71,7 @@ func (s *site) measureScenarios(ctx context.Context, r *report, o options) error
 		return err
 	}
 	defer ours.stop()
-	rsa := s.with(ours, "idp, RS256", clientID("RS256"))
+	rsa := s.with(ours, rsaSubject, clientID("RS256"))
 	if err := s.meter.checkpoint(ctx); err != nil {
 		return err
 	}
@@ -94,14 +98,14 @@ func (s *site) measureScenarios(ctx context.Context, r *report, o options) error
 			r.compare(c)
 		}
 	}
-	return nil
+	return r.compareRSA()
 }
 
 // compare adds a comparison, with its targets.
 func (r *report) compare(c comparison) {
 	ours, base := c.Figures[len(c.Figures)-1], c.Figures[c.Base]
 	r.section(fmt.Sprintf("%s, %d at a time", c.Title, c.Concurrency))
-	heads := append(slices.Clone(c.Subjects), "idp/"+c.Subjects[c.Base])
+	heads := append(slices.Clone(c.Subjects), "ratio to "+c.Subjects[c.Base])
 	r.rows = append(r.rows, row{name: "  ", cells: heads})
 	for _, m := range metrics {
 		cells := make([]string, 0, len(heads))
@@ -119,6 +123,9 @@ func (r *report) compare(c comparison) {
 			line.judge(ours.WAL <= targetWAL, "≤ %.0f", targetWAL)
 		}
 		r.rows = append(r.rows, line)
+	}
+	if c.grows {
+		r.atMost("CPU of both, times as much", ratio(ours.CPU+ours.Database, base.CPU+base.Database), targetGrowth, "%.2f")
 	}
 	if len(ours.Steps) > 0 {
 		for i, step := range []string{"authorize", "challenge", "verify", "token", "userinfo"} {

@@ -35,6 +35,8 @@ type options struct {
 	round       time.Duration
 	idle        time.Duration // until a process counts as idle
 	starts      int
+	flood       time.Duration // length of the flood
+	amounts     amounts
 	markdown    bool
 	profiles    string        // directory; none: nothing is profiled
 	profiled    time.Duration // length of the round under the profiler
@@ -44,7 +46,7 @@ type options struct {
 func (o options) wants(part string) bool { return len(o.only) == 0 || slices.Contains(o.only, part) }
 
 // parts are what -only names besides the scenarios.
-var parts = []string{"size", "verification", "start", "idle"}
+var parts = []string{"size", "verification", "start", "idle", "pending", "large", "flood"}
 
 func main() {
 	o, err := parseOptions(os.Args[1:])
@@ -82,9 +84,13 @@ func parseOptions(args []string) (options, error) {
 	only := flags.String("only", "", "measure these `PARTS` alone: "+strings.Join(all, ","))
 	concurrency := flags.String("concurrency", "1,8,32", "how many at a time, `LIST`")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each subject in each comparison, of which medians are taken")
-	flags.DurationVar(&o.round, "round", time.Second, "length of a round")
+	flags.DurationVar(&o.round, "round", 600*time.Millisecond, "length of a round")
 	flags.DurationVar(&o.idle, "idle", 5*time.Second, "quiet time before memory is read")
 	flags.IntVar(&o.starts, "starts", 5, "cold starts to take the median of")
+	flags.DurationVar(&o.flood, "flood", 20*time.Second, "length of the flood, and of the calm before it")
+	flags.IntVar(&o.amounts.pending, "pending", 10_000, "logins that are pending in the part of that name")
+	flags.IntVar(&o.amounts.grants, "grants", 1_000_000, "grants that are stored in the part large")
+	flags.IntVar(&o.amounts.clients, "clients", 100_000, "clients that are stored in the part large")
 	flags.BoolVar(&o.markdown, "markdown", false, "print Markdown")
 	flags.StringVar(&o.profiles, "cpuprofile", "", "build the provider anew and write its profiles of one more round to this `DIR`")
 	flags.DurationVar(&o.profiled, "profiled", 5*time.Second, "length of that round")
@@ -135,6 +141,9 @@ func run(ctx context.Context, o options) (*report, error) {
 		{o.wants("start"), func() error { return site.measureStarts(ctx, r, o.starts) }},
 		{o.wants("idle"), func() error { return site.measureIdle(ctx, r, o.idle) }},
 		{true, func() error { return site.measureScenarios(ctx, r, o) }},
+		{o.wants("pending"), func() error { return site.measurePending(ctx, r, o) }},
+		{o.wants("large"), func() error { return site.measureLarge(ctx, r, o) }},
+		{o.wants("flood"), func() error { return site.measureFlood(ctx, r, o) }},
 	} {
 		if !part.wanted {
 			continue

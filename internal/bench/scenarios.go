@@ -31,6 +31,12 @@ func (t *station) again() error {
 	return t.redeem(code, t.account, &stopwatch{})
 }
 
+// abandon begins a login in a new browser, whose user then goes away.
+func (t *station) abandon() error {
+	t.cookies = t.cookies[:0]
+	return t.authorize(http.StatusSeeOther)
+}
+
 func (t *station) machineToken() error {
 	const form = "grant_type=client_credentials&scope=" + machineScope
 	t.begin(http.MethodPost, "/token")

@@ -59,10 +59,8 @@ func (s *site) measureIdle(ctx context.Context, r *report, quiet time.Duration) 
 		return err
 	}
 	defer p.stop()
-	select {
-	case <-time.After(quiet):
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := s.quiet(ctx, quiet); err != nil {
+		return err
 	}
 	memory, err := p.memory()
 	if err != nil {

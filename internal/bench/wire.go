@@ -54,6 +54,7 @@ func (w *wire) dial() error {
 
 // exchange sends a request and reads the answer to its end.
 func (w *wire) exchange(request []byte) error {
+	w.status = 0
 	if w.conn == nil {
 		if err := w.dial(); err != nil {
 			return err
