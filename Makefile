@@ -28,11 +28,11 @@ build: ## build bin/idp: static, stripped, reproducible
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/idp ./cmd/idp
 
 test: ## run every test, with those that need a browser or Node.js
-	@scripts/deps.sh --browser --node --rp
+	@scripts/deps.sh --browser --node --rp --ha
 	go test -timeout 30m $(TESTFLAGS) ./...
 
 test-race: ## run every test under the race detector; needs a C compiler
-	@scripts/deps.sh --browser --node --rp
+	@scripts/deps.sh --browser --node --rp --ha
 	CGO_ENABLED=1 go test -race -timeout 30m $(TESTFLAGS) ./...
 
 screenshots: ## write a picture of every state of every page to artifacts/

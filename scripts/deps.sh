@@ -6,6 +6,7 @@
 #   scripts/deps.sh --browser   and Chromium with a font, for the browser tests
 #   scripts/deps.sh --node      and Node.js with npm, and the npm test packages
 #   scripts/deps.sh --rp        and Python with Authlib; on Debian, Apache with mod_auth_openidc
+#   scripts/deps.sh --ha        and PgBouncer, for tests of what leads through one
 #   scripts/deps.sh --referees  and Java with Maven, and Keycloak
 #
 # Quick and silent when everything is there.
@@ -57,6 +58,8 @@ have_java() {
 }
 have_maven() { have mvn && have unzip && have openssl; }
 
+have_pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+
 have_node() { have node && have npm; }
 
 # manager names the package manager, as_root what it is run through.
@@ -89,9 +92,11 @@ packages() {
     apt-get:font) echo fonts-dejavu-core ;;
     apt-get:node) echo nodejs npm ;;
     apt-get:java) echo default-jre-headless ;;
+    apt-get:pgbouncer) echo pgbouncer ;;
     apt-get:maven) echo maven unzip openssl ;;
     apt-get:rp) echo apache2 libapache2-mod-auth-openidc ;;
     dnf:java) echo java-21-openjdk-headless ;;
+    dnf:pgbouncer) echo pgbouncer ;;
     dnf:maven) echo maven unzip openssl ;;
     dnf:python) echo python3 ;;
     dnf:postgres) echo postgresql-server ;;
@@ -99,6 +104,7 @@ packages() {
     dnf:font) echo dejavu-sans-fonts ;;
     dnf:node) echo nodejs npm ;;
     apk:java) echo openjdk21-jre-headless ;;
+    apk:pgbouncer) echo pgbouncer ;;
     apk:maven) echo maven unzip openssl ;;
     apk:python) echo python3 ;;
     apk:postgres) echo postgresql ;;
@@ -107,6 +113,7 @@ packages() {
     apk:node) echo nodejs npm ;;
     brew:python) echo python3 ;;
     brew:java) echo openjdk ;;
+    brew:pgbouncer) echo pgbouncer ;;
     brew:maven) echo maven unzip openssl ;;
     brew:postgres) echo postgresql@17 ;;
     brew:browser) echo google-chrome ;;
@@ -140,15 +147,20 @@ install_apt() {
       undo="as_root rm -f '$conf'"
       ;;
   esac
-  # So it does with Apache, which would take port 80.
+  # So it does with Apache, which would take port 80, and with PgBouncer.
   case " $* " in
-    *" apache2 "*)
+    *" apache2 "* | *" pgbouncer "*)
       if ! [ -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
         undo="${undo:+$undo; }as_root rm -f '$policy'"
       fi
-      undo="${undo:+$undo; }as_root systemctl disable --quiet apache2 2>/dev/null || true"
+      local service
+      for service in apache2 pgbouncer; do
+        case " $* " in
+          *" $service "*) undo="${undo:+$undo; }as_root systemctl disable --quiet $service 2>/dev/null || true" ;;
+        esac
+      done
       ;;
   esac
   # shellcheck disable=SC2064 # expanded here: the variable is local
@@ -192,6 +204,7 @@ describe() {
     node) echo "Node.js with npm" ;;
     python) echo "Python 3 with venv" ;;
     rp) echo "Apache with mod_auth_openidc" ;;
+    pgbouncer) echo "PgBouncer" ;;
     java) echo "Java $oldest_java or later" ;;
     maven) echo "Maven, unzip and openssl" ;;
   esac
@@ -217,13 +230,14 @@ for arg in "$@"; do
       # The tests that need it are skipped on other systems.
       if [ "$manager" = apt-get ]; then want rp; fi
       ;;
+    --ha) want pgbouncer ;;
     --referees)
       want java
       want maven
       with_keycloak=true
       ;;
     *)
-      say "unknown option $arg: use --browser, --node, --rp, --referees"
+      say "unknown option $arg: use --browser, --node, --rp, --ha, --referees"
       exit 2
       ;;
   esac

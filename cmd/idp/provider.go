@@ -92,7 +92,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	inForce := newPolicies(cfg)
-	registry := clients.New(store, opts.Log, time.Now)
+	registry := clients.New(store, opts.Log, store.Now)
 	registry.SetDefaults(inForce.defaults())
 	ownClient := newBuiltIn(cfg)
 	if cfg.Listen.Admin != config.AdminOff {
@@ -103,12 +103,12 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	}
 	chain, err := near.NewClient(near.Options{
 		Network: cfg.Near.Network, URLs: cfg.Near.RPC,
-		AllowUnfundedImplicit: cfg.Near.AllowUnfundedImplicit, Logger: opts.Log,
+		AllowUnfundedImplicit: cfg.Near.AllowUnfundedImplicit, Logger: opts.Log, Now: store.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("near.rpc: %w", err)
 	}
-	uses := clients.NewUses(store, opts.Log, time.Now)
+	uses := clients.NewUses(store, opts.Log, store.Now)
 	protocol, err := newProtocol(cfg, store, ring, registry, chain, uses, inForce)
 	if err != nil {
 		return nil, err
@@ -117,9 +117,9 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Store: store, Chain: chain, Issuer: protocol,
 		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
 		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
-		RevokeOffline: cfg.Session.RevokeOfflineOnLogout,
-		Unfinished:    limit.OfSenders("unfinished", cfg.RateLimits.Unfinished, time.Now),
-		Accounts:      limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
+		RevokeOffline: cfg.Session.RevokeOfflineOnLogout, Now: store.Now,
+		Unfinished: limit.OfSenders("unfinished", cfg.RateLimits.Unfinished, time.Now),
+		Accounts:   limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
 	listed, icons := wallets(cfg)
@@ -130,15 +130,15 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Operator: operator(cfg), Logo: (&logos.Shelf{Known: registry.ShowsLogo, Read: store.LogoImage}).Logo,
 		Announced: offers(cfg, config.Announced), CommandLine: offers(cfg, config.CommandLine), AnotherDevice: offers(cfg, config.Phone), Relays: relays(cfg, store),
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: ready.check, Describe: describe(cfg.Resources),
-		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer}, Sealer: ring,
+		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer, Now: store.Now}, Sealer: ring,
 		FedCM:          newFedCM(cfg, store, ring, protocol),
-		TrustedProxies: cfg.Proxy.Trusted, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record,
+		TrustedProxies: cfg.Proxy.Trusted, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
 	courier := logout.New(logout.Options{
-		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record,
+		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
 	})
 	collector := logos.New(logos.Options{Store: store, HTTP: logoClient(cfg), Log: opts.Log})
 	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins, refusals.Record)
@@ -175,7 +175,7 @@ func newProtocol(cfg *config.Config, store *postgres.Store, ring *keyring.Ring, 
 		MatchRedirect:    clients.MatchRedirect, CheckSecret: uses.CheckSecret, Used: uses.Client, NearestClient: registry.Nearest,
 		Profile: inForce.profile, ProfileClaims: inForce.claimNames, Allowed: inForce.allowed,
 		Scopes: claims.Scopes(), UILocales: text.Tags(), Resources: cfg.Resources,
-		Outbound: outboundClient(cfg),
+		Outbound: outboundClient(cfg), Now: store.Now,
 	})
 }
 

@@ -105,14 +105,15 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 		}
 		url, stop = server.DSN(), func() { server.Stop() }
 	}
-	store, err := postgres.Open(ctx, postgres.Options{URL: url, MaxConns: cfg.Database.MaxConns})
+	store, err := postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: cfg.Database.MaxConns})
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
 	closeAll := func() { store.Close(); stop() }
 	for deadline := time.Now().Add(patience); ; {
-		err := store.Ping(ctx)
+		// The first answer sets the clock that everything goes by.
+		err := store.ReadClock(ctx)
 		if err == nil {
 			return store, closeAll, nil
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"time"
 
 	"near-idp/internal/config"
 	"near-idp/internal/icon"
@@ -71,5 +70,5 @@ func relays(cfg *config.Config, store *postgres.Store) web.Relays {
 	if len(reached) == 0 {
 		return nil
 	}
-	return &relay.Service{Store: store, Wallets: reached, Network: cfg.Near.Network, Origin: cfg.Issuer, Name: cfg.Branding.Name, Now: time.Now}
+	return &relay.Service{Store: store, Wallets: reached, Network: cfg.Near.Network, Origin: cfg.Issuer, Name: cfg.Branding.Name, Now: store.Now}
 }

@@ -110,6 +110,9 @@ func (c *Config) checkDatabase(p *problems) {
 	if c.Database.MaxConns < 2 || c.Database.MaxConns > 1000 {
 		p.add("database.max_conns", "%d is not between 2 and 1000", c.Database.MaxConns)
 	}
+	if c.Database.DirectURL != "" && c.Database.URL == "" {
+		p.add("database.direct_url", "it is another way to the database of database.url, which is empty: set that, too")
+	}
 	if c.Database.URL == "" && c.Database.DataDir == "" {
 		p.add("database.data_dir", "the environment names no home for data: write the directory of the built-in PostgreSQL, such as /var/lib/idp/postgres, or give database.url")
 	}

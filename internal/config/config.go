@@ -123,9 +123,12 @@ type Outbound struct {
 
 // Database says where the state lives.
 type Database struct {
-	// URL is a PostgreSQL connection string. Empty: the built-in PostgreSQL
-	// runs in DataDir.
+	// URL is a PostgreSQL connection string. Of several hosts the one that takes writes is
+	// used. Empty: the built-in PostgreSQL runs in DataDir.
 	URL idp.Secret `yaml:"url"`
+	// DirectURL is a connection string of the same database for notifications and migrations,
+	// if URL leads through a pooler in transaction mode. Default: URL.
+	DirectURL idp.Secret `yaml:"direct_url"`
 	// DataDir is the directory of the built-in PostgreSQL; unused with a URL.
 	// Default: /var/lib/idp/postgres for root, else idp/postgres below the
 	// systemd state directory or the user's data directory. A relative path

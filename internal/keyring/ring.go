@@ -58,7 +58,7 @@ func (r *Ring) load(ctx context.Context, do func(*plan) error) error {
 	if err != nil {
 		return fmt.Errorf("read signing keys: %w", err)
 	}
-	ahead := time.Until(now)
+	at := time.Now()
 	p := &plan{Vault: r.vault, now: r.vault.time(now), keys: slices.Clone(keys), dry: true}
 	if err := do(p); err != nil {
 		return err
@@ -70,17 +70,18 @@ func (r *Ring) load(ctx context.Context, do func(*plan) error) error {
 			keys = p.keys
 		}
 	}
-	next, err := newSnapshot(keys, r.vault, r.vault.time(time.Now().Add(ahead)))
+	next, err := newSnapshot(keys, r.vault, r.vault.time(now.Add(time.Since(at))))
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	next.ahead = ahead
+	next.read, next.at = now, at
 	r.current.Store(next)
 	return failed
 }
 
-// now is the time by the store's clock, as good as the last reload knew it.
-func (r *Ring) now(s *snapshot) time.Time { return r.vault.time(time.Now().Add(s.ahead)) }
+// now is the time by the store's clock, as good as the last reload knew it, whoever sets
+// this machine's wall clock meanwhile.
+func (r *Ring) now(s *snapshot) time.Time { return r.vault.time(s.read.Add(time.Since(s.at))) }
 
 // Algs returns the algorithms that tokens can be signed with, in the
 // configured order.

@@ -14,7 +14,8 @@ import (
 // A snapshot is the keys as they were read at one time. It never changes; what
 // each key does depends on when it is asked.
 type snapshot struct {
-	ahead   time.Duration // of the store's clock before ours
+	read    time.Time // by the store's clock
+	at      time.Time // the same moment by ours
 	signers map[use][]signer
 	public  map[string]publicKey // by kid
 	macKeys []macKey             // latest first

@@ -33,6 +33,9 @@ const (
 // cannot have the table it changes within two seconds lets everybody else through, and is
 // tried again for some minutes.
 func (s *Store) Migrate(ctx context.Context) (names []string, err error) {
+	if err := s.refusePooler(ctx); err != nil {
+		return nil, err
+	}
 	provider, done, err := s.goose()
 	if err != nil {
 		return nil, err
@@ -70,7 +73,9 @@ func (s *Store) goose() (*goose.Provider, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db := stdlib.OpenDB(*s.db.Config().ConnConfig, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+	cfg := s.session().Config().ConnConfig
+	cfg.DialFunc = dial(0, s.db.suspect) // a step may take its time
+	db := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `SET lock_timeout = '`+lockWait+`'`)
 		return err
 	}))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 	"time"
 
 	"near-idp/internal/idp"
@@ -20,39 +21,84 @@ import (
 
 // A Store reads and writes the provider's database. It is safe for concurrent use.
 type Store struct {
-	db *pgxpool.Pool
+	db     *pool
+	direct *pgxpool.Pool // the same database for what a pooler in between would break; nil: db does
+	hosts  *hosts        // nil: there is one
+	clock  clock
 }
 
 // Options configures Open.
 type Options struct {
-	URL      string // a connection string or URL as libpq reads it
-	MaxConns int32  // 0: 20
-	Tracer   pgx.QueryTracer
+	URL       string // a connection string or URL as libpq reads it
+	DirectURL string // the same database without a pooler in between; empty: URL
+	MaxConns  int32  // 0: 20
+	Tracer    pgx.QueryTracer
 }
 
 // Open returns a Store over a pool of connections. It connects lazily, so that
 // a database that is down at start-up is an outage like any later one.
 func Open(ctx context.Context, opts Options) (*Store, error) {
-	cfg, err := pgxpool.ParseConfig(opts.URL)
+	cfg, err := parseURL("database.url", opts.URL)
 	if err != nil {
-		// pgx quotes the whole URL, password masked by it; the cause alone is enough.
-		return nil, fmt.Errorf("database.url: %w", err)
+		return nil, err
 	}
 	cfg.MaxConns = 20
 	if opts.MaxConns > 0 {
 		cfg.MaxConns = opts.MaxConns
 	}
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	cfg.ConnConfig.Tracer = opts.Tracer
-	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "idp"
+	cfg.PingTimeout = 2 * time.Second
+	if opts.DirectURL != "" && !strings.Contains(opts.URL, "default_query_exec_mode") {
+		// A pooler may give each statement another server connection, which knows of no
+		// statement that was prepared before.
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
+	cfg.ConnConfig.Tracer = opts.Tracer
 	cfg.AfterConnect = planOnce
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	s := &Store{}
+	watchLinks(cfg, func() { s.db.suspect() })
+	if cfg.ConnConfig.ValidateConnect == nil {
+		s.hosts = newHosts(&cfg.ConnConfig.Config, func() { s.db.suspect() })
+	}
+	db, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database.url: %w", err)
 	}
-	return &Store{db: pool}, nil
+	s.db = newPool(db)
+	if opts.DirectURL != "" {
+		if s.direct, err = openDirect(ctx, opts.DirectURL); err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func openDirect(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := parseURL("database.direct_url", url)
+	if err != nil {
+		return nil, err
+	}
+	cfg.MaxConns = 2
+	direct, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database.direct_url: %w", err)
+	}
+	return direct, nil
+}
+
+func parseURL(key, url string) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx quotes the whole URL, password masked by it; the cause alone is enough.
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = connectPatience
+	}
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "idp"
+	}
+	return cfg, nil
 }
 
 // planOnce has a connection plan each statement once. Every statement finds its rows by
@@ -65,10 +111,23 @@ func planOnce(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // New returns a Store over an existing pool.
-func New(pool *pgxpool.Pool) *Store { return &Store{db: pool} }
+func New(db *pgxpool.Pool) *Store { return &Store{db: newPool(db)} }
+
+// session is a pool whose connections keep their session from one statement to the next.
+func (s *Store) session() *pgxpool.Pool {
+	if s.direct != nil {
+		return s.direct
+	}
+	return s.db.Pool
+}
 
 // Close waits for the connections in use and closes them all.
-func (s *Store) Close() { s.db.Close() }
+func (s *Store) Close() {
+	s.db.Close()
+	if s.direct != nil {
+		s.direct.Close()
+	}
+}
 
 // Ping reports whether the database answers; the error wraps idp.ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error { return translate(s.db.Ping(ctx)) }
@@ -83,12 +142,12 @@ func translate(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return idp.ErrNotFound
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+	if pg, ok := asPgError(err); ok {
 		switch {
 		case pg.Code == "23505":
 			return fmt.Errorf("%w: %s", idp.ErrConflict, pg.ConstraintName)
-		// 08 connection, 53 resources, 57P0x shutdown or starting up, 25006 a standby
-		case pg.Code[:2] == "08", pg.Code[:2] == "53", len(pg.Code) == 5 && pg.Code[:4] == "57P0", pg.Code == "25006":
+		// 08 connection, 53 resources
+		case pg.Code[:2] == "08", pg.Code[:2] == "53", isGone(pg.Code):
 			return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
 		}
 		return err
@@ -97,6 +156,12 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
 	}
 	return err
+}
+
+// asPgError is what the server said, if it said anything.
+func asPgError(err error) (*pgconn.PgError, bool) {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return pg, ok && len(pg.Code) == 5
 }
 
 // isNetwork reports a broken connection, which pgx wraps in several ways.
