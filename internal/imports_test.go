@@ -19,6 +19,7 @@ var ours = map[string]string{
 	"internal/idp":             "",
 	"internal/systemd":         "",
 	"internal/limit":           "internal/idp",
+	"internal/backup":          "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",
 	"internal/near":            "",
 	"internal/localpg":         "",

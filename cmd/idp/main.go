@@ -73,6 +73,8 @@ func commands() []command {
 		{"key retire", "take a signing key out of service", runKeyRetire},
 		{"audit query", "list what was done and what was refused", runAuditQuery},
 		{"audit tail", "print the latest events, and those to come", runAuditTail},
+		{"backup", "write what cannot be had again to a file", runBackup},
+		{"restore", "fill an empty database from a backup", runRestore},
 		{"config validate", "check the configuration file", runConfigValidate},
 		{"config print", "show the configuration in effect, secrets redacted", runConfigPrint},
 		{"login", "sign in to an application from a terminal", runLogin},

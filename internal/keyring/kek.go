@@ -4,10 +4,14 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"time"
 
 	"near-idp/internal/idp"
 )
@@ -25,6 +29,7 @@ const (
 type KEK struct {
 	aead        cipher.AEAD
 	fingerprint [4]byte // tells which key wrapped a row, nothing about the key
+	macKey      []byte
 }
 
 // ParseKEK derives a key encryption key from a secret of at least 32 bytes,
@@ -56,7 +61,12 @@ func ParseKEK(secret string) (KEK, error) {
 	if err != nil {
 		return KEK{}, fmt.Errorf("derive encryption key: %w", err)
 	}
-	return KEK{aead, [4]byte(derived[32:])}, nil
+	// A key of its own: what one proves says nothing about what the other encrypts.
+	macKey, err := hkdf.Key(sha256.New, []byte(secret), nil, "near-idp seal v1", 32)
+	if err != nil {
+		return KEK{}, fmt.Errorf("derive encryption key: %w", err)
+	}
+	return KEK{aead, [4]byte(derived[32:]), macKey}, nil
 }
 
 func distinct(s string) int {
@@ -73,6 +83,29 @@ func distinct(s string) int {
 
 // String names the key by its fingerprint and never prints it.
 func (k KEK) String() string { return hex.EncodeToString(k.fingerprint[:]) }
+
+// MAC returns an HMAC-SHA256 under a key that is derived from k for one purpose. It proves
+// that something was written by whoever holds the operator's secret.
+func (k KEK) MAC(purpose string) hash.Hash {
+	m := hmac.New(sha256.New, k.macKey)
+	m.Write([]byte(purpose))
+	return hmac.New(sha256.New, m.Sum(nil))
+}
+
+// Opens returns an error for each key that still counts at the time and that none of keks
+// opens.
+func Opens(keks []KEK, keys []idp.SigningKey, now time.Time) error {
+	var problems []error
+	for _, k := range keys {
+		if k.State(now) == idp.KeyExpired || !known(k.Alg) {
+			continue
+		}
+		if _, err := unwrap(keks, k); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
 
 // wrap seals a private key. The additional data binds kid and alg, so that a
 // writer of the database cannot give one key the name or the use of another.
