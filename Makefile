@@ -14,9 +14,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 TESTFLAGS ?=
 BENCHFLAGS ?=
+SOAK ?= 30m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench fuzz upgrade docker deps clean
+.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench soak fuzz upgrade docker deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ check-generated: ## fail if the committed generated files are stale
 
 bench: deps build ## measure beside a floor program: rates, latency, CPU, WAL, memory, size, start; docs/performance.md
 	@go run ./internal/bench $(BENCHFLAGS)
+
+soak: deps build ## sign in for SOAK (30m), and fail if memory or tables grow
+	@go run ./internal/bench -soak $(SOAK) $(BENCHFLAGS)
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 	@scripts/fuzz.sh $(FUZZTIME)

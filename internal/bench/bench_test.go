@@ -39,6 +39,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 		s.measurePending(t.Context(), r, o),
 		s.measureLarge(t.Context(), r, o),
 		s.measureFlood(t.Context(), r, o),
+		s.soak(t.Context(), r, options{soak: 2 * time.Second, rate: 1000}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	var out bytes.Buffer
 	r.print(&out)
 	for _, name := range []string{"binary", "with database.url", "with the built-in PostgreSQL", "idle after the start", "p50 of verify, ms", "times what the signature costs more",
-		"resident memory, idle", "resident memory, growth at the peak", "p99, times as long"} {
+		"resident memory, idle", "resident memory, growth at the peak", "p99, times as long", "memory in the end"} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("no figure %q", name)
 		}
@@ -146,6 +147,17 @@ func TestMemberOfAnAnswer(t *testing.T) {
 		if got := plain(member(body, name)); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
+	}
+}
+
+func TestPlateauIsOfTheLastTwoQuarters(t *testing.T) {
+	t.Parallel()
+	var moments []moment
+	for i, n := range []int64{1, 900, 40, 50, 60, 40} { // of 6 seconds
+		moments = append(moments, moment{at: time.Duration(i) * time.Second, size: n})
+	}
+	if got := plateau(moments, 6*time.Second, func(m moment) int64 { return m.size }); got != 0.8 {
+		t.Errorf("plateau = %v", got)
 	}
 }
 

@@ -37,6 +37,8 @@ type options struct {
 	starts      int
 	flood       time.Duration // length of the flood
 	amounts     amounts
+	soak        time.Duration // 0: measure
+	rate        float64       // of logins in a soak
 	markdown    bool
 	profiles    string        // directory; none: nothing is profiled
 	profiled    time.Duration // length of the round under the profiler
@@ -68,9 +70,12 @@ func main() {
 	}
 	if o.markdown {
 		report.markdown(os.Stdout)
-		return
+	} else {
+		report.print(os.Stdout)
 	}
-	report.print(os.Stdout)
+	if o.soak > 0 && len(report.missed()) > 0 {
+		os.Exit(1)
+	}
 }
 
 func parseOptions(args []string) (options, error) {
@@ -91,14 +96,16 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.amounts.pending, "pending", 10_000, "logins that are pending in the part of that name")
 	flags.IntVar(&o.amounts.grants, "grants", 1_000_000, "grants that are stored in the part large")
 	flags.IntVar(&o.amounts.clients, "clients", 100_000, "clients that are stored in the part large")
+	flags.DurationVar(&o.soak, "soak", 0, "instead of measuring, let people sign in for so long, and fail if memory or tables grow")
+	flags.Float64Var(&o.rate, "rate", 600, "logins a second of the soak; fewer if there is no room for them")
 	flags.BoolVar(&o.markdown, "markdown", false, "print Markdown")
 	flags.StringVar(&o.profiles, "cpuprofile", "", "build the provider anew and write its profiles of one more round to this `DIR`")
 	flags.DurationVar(&o.profiled, "profiled", 5*time.Second, "length of that round")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 || o.starts < 1 || o.rounds < 1 || o.round <= 0 {
-		return o, errors.New("no arguments are taken; -starts and -rounds must be 1 or more and -round positive")
+	if flags.NArg() > 0 || o.starts < 1 || o.rounds < 1 || o.round <= 0 || o.rate <= 0 || o.soak < 0 {
+		return o, errors.New("no arguments are taken; -starts and -rounds must be 1 or more, -round and -rate positive")
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
@@ -132,6 +139,9 @@ func run(ctx context.Context, o options) (*report, error) {
 		}
 	}
 	r := &report{conditions: site.conditions()}
+	if o.soak > 0 {
+		return r, site.soak(ctx, r, o)
+	}
 	for _, part := range []struct {
 		wanted  bool
 		measure func() error

@@ -174,7 +174,7 @@ func (s *site) fill(ctx context.Context, database string, n amounts) error {
 			'client_name', 'Application ' || n, 'redirect_uris', jsonb_build_array('https://app-' || n || '.example.com/callback'))`,
 			"WHERE t.id = '" + clientID("ES256") + "'", n.clients},
 		{"client_secrets", `'id', 'secret-' || n, 'client_id', 'app-' || n, 'hash', sha256(n::text::bytea)::text`, "LIMIT 1", n.clients},
-		{"subjects", fmt.Sprintf(`'account_id', 'holder-' || n || '.testnet', 'last_login', md5(n::text)`), "LIMIT 1", people},
+		{"subjects", `'account_id', 'holder-' || n || '.testnet', 'last_login', md5(n::text)`, "LIMIT 1", people},
 		{"sessions", `'sid', md5('s' || n), 'hash', sha256(n::text::bytea)::text, 'account_id', 'holder-' || n || '.testnet',
 			'subject', 'holder-' || n || '.testnet'`, "LIMIT 1", people},
 		{"grants", fmt.Sprintf(`'id', md5(n::text), 'client_id', 'app-' || n %% %d, 'sid', md5('s' || n %% %d),

@@ -56,8 +56,8 @@ type station struct {
 	steps   [5]time.Duration // of the last login
 
 	// What the last login gave the application.
-	account         string
-	access, refresh []byte
+	account             string
+	access, refresh, id []byte
 }
 
 func (s *subject) station(people *crowd) *station {
@@ -187,7 +187,8 @@ func (t *station) redeem(code, account string, clock *stopwatch) error {
 	clock.lap()
 	t.access = append(t.access[:0], member(t.body, "access_token")...)
 	t.refresh = append(t.refresh[:0], member(t.body, "refresh_token")...)
-	if len(t.access) == 0 || len(t.refresh) == 0 || len(member(t.body, "id_token")) == 0 {
+	t.id = append(t.id[:0], member(t.body, "id_token")...)
+	if len(t.access) == 0 || len(t.refresh) == 0 || len(t.id) == 0 {
 		return errors.New("the token endpoint left out a token")
 	}
 	t.account = account

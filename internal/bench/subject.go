@@ -55,7 +55,7 @@ func (s *site) startFloor(ctx context.Context, name string, asks bool) (*subject
 }
 
 // A setting changes the configuration of a provider.
-type setting struct{ limits, clients, more string }
+type setting struct{ limits, near, clients, more string }
 
 // startProvider starts "idp serve" over a database.
 func (s *site) startProvider(ctx context.Context, name, database string, set setting) (*subject, error) {
@@ -111,11 +111,11 @@ database:
   %s
 encryption: {keys: [%q]}
 signing: {default_alg: ES256}
-near: {network: testnet, rpc: [%q]}
+near: {network: testnet, rpc: [%q]%s}
 resources: [{uri: "https://files.example.com", scopes: [%s]}]
 %s%sclients:
   - {client_id: %q, grant_types: [client_credentials], scope: %q, secret: %q}
-`, issuer, issuer[len("http://localhost:"):], database, s.secret, s.rpc, machineScope, set.limits, set.more, machineClient, machineScope, s.secret)
+`, issuer, issuer[len("http://localhost:"):], database, s.secret, s.rpc, set.near, machineScope, set.limits, set.more, machineClient, machineScope, s.secret)
 	for _, alg := range algorithms {
 		text += fmt.Sprintf("  - {client_id: %q, client_name: Bench, redirect_uris: [%q], secret: %q, first_party: true, id_token_signed_response_alg: %s}\n",
 			clientID(alg), redirectURI, s.secret, alg)
