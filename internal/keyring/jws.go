@@ -32,11 +32,29 @@ func (r *Ring) Sign(typ, alg string, claims []byte) (string, error) {
 	if !found {
 		return "", fmt.Errorf("no key signs %q tokens with %q; the algorithms are %v and the types %v", typ, alg, r.vault.Algs, types)
 	}
-	jws, err := signer.Sign(claims)
+	token, err := signer.sign(claims)
 	if err != nil {
 		return "", fmt.Errorf("sign %s token with %s: %w", typ, alg, err)
 	}
-	return jws.CompactSerialize()
+	return token, nil
+}
+
+// verifyOurs is Verify for a token whose header is, byte for byte, one that this ring writes;
+// ours is false of every other. Such a header has nothing in it to be read.
+func (r *Ring) verifyOurs(s *snapshot, token, typ string) (claims []byte, ours bool, err error) {
+	head, _, found := strings.Cut(token, ".")
+	signer, ours := s.heads[head]
+	if !found || !ours {
+		return nil, false, nil
+	}
+	switch {
+	case signer.when().State(r.now(s)) == idp.KeyExpired:
+		return nil, true, errors.New("token names no key of ours")
+	case signer.typ != typ:
+		return nil, true, fmt.Errorf("token is of another type than %q", typ)
+	}
+	claims, err = signer.verify(token)
+	return claims, true, err
 }
 
 // Verify returns the claims of a token that this ring's keys signed as typ. The
@@ -50,12 +68,15 @@ func (r *Ring) Verify(token, typ string) (claims []byte, err error) {
 	if len(token) > maxToken {
 		return nil, fmt.Errorf("token has %d bytes, more than %d", len(token), maxToken)
 	}
+	s := r.current.Load()
+	if claims, ours, err := r.verifyOurs(s, token, typ); ours {
+		return claims, err
+	}
 	jws, err := jose.ParseSignedCompact(token, verifiable)
 	if err != nil {
 		return nil, fmt.Errorf("token is not a compact JWS of ours: %w", err)
 	}
 	header := jws.Signatures[0].Protected
-	s := r.current.Load()
 	key, known := s.public[header.KeyID]
 	if !known || key.when().State(r.now(s)) == idp.KeyExpired {
 		return nil, errors.New("token names no key of ours")

@@ -118,6 +118,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	modulus := public[rs.KID].Key.(*rsa.PublicKey).N.Bytes()
 	genuine := mustSign(t, r, TypeJWT, idp.ES256)
 	last := genuine[len(genuine)-1]
+	ours := genuine[:strings.Index(genuine, ".")]
 	// The last character of an ES256 signature holds four spare bits.
 	respelled := genuine[:len(genuine)-1] + string(last+1)
 
@@ -138,6 +139,12 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"line feed after":             genuine + "\n",
 		"padding":                     genuine + "=",
 		"four parts":                  genuine + ".",
+		"our header alone":            ours,
+		"our header and a dot":        ours + ".",
+		"our header, no signature":    genuine[:strings.LastIndex(genuine, ".")],
+		"our header, another payload": ours + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"mallory.near"}`)) + genuine[strings.LastIndex(genuine, "."):],
+		"our header, short signature": genuine[:len(genuine)-4],
+		"our header, long signature":  genuine + "AAAA",
 		"empty":                       "",
 		"huge":                        strings.Repeat("A", maxToken) + genuine,
 		"JSON serialization":          `{"payload":"","protected":"","signature":""}`,
@@ -175,5 +182,22 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A token that anybody else can check is one that go-jose, which wrote none of it, verifies.
+func TestTokensVerifyElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, keys())
+	for _, alg := range asymmetric {
+		token := mustSign(t, r, TypeAccessToken, alg)
+		jws, err := jose.ParseSignedCompact(token, verifiable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public := r.current.Load().public[newest(alg).KID]
+		if claims, err := jws.Verify(public.Key); err != nil || string(claims) != `{"sub":"alice.near"}` {
+			t.Errorf("%s: %s, %v", alg, claims, err)
+		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 type snapshot struct {
 	read    time.Time // by the store's clock
 	at      time.Time // the same moment by ours
-	signers map[use][]signer
+	signers map[use][]*signer
+	heads   map[string]*signer   // by the header that each writes
 	public  map[string]publicKey // by kid
 	macKeys []macKey             // latest first
 	jwks    []byte
@@ -24,11 +25,6 @@ type snapshot struct {
 
 // A use is what a signer is made for.
 type use struct{ typ, alg string }
-
-type signer struct {
-	*times
-	jose.Signer
-}
 
 type publicKey struct {
 	*times
@@ -49,7 +45,7 @@ func (t *times) when() *idp.SigningKey { return (*idp.SigningKey)(t) }
 // verify and are published. Expired keys and those of algorithms that this
 // version does not know are left out.
 func newSnapshot(keys []idp.SigningKey, v Vault, now time.Time) (*snapshot, error) {
-	s := &snapshot{signers: map[use][]signer{}, public: map[string]publicKey{}}
+	s := &snapshot{signers: map[use][]*signer{}, heads: map[string]*signer{}, public: map[string]publicKey{}}
 	keys = slices.DeleteFunc(slices.Clone(keys), func(k idp.SigningKey) bool {
 		return !known(k.Alg) || k.State(now) == idp.KeyExpired
 	})
@@ -87,17 +83,16 @@ func newSnapshot(keys []idp.SigningKey, v Vault, now time.Time) (*snapshot, erro
 	return s, s.publish(published, now)
 }
 
-// addSigners makes the signers of one key pair ahead of time: making one costs
-// as much as a tenth of a signature.
+// addSigners makes the signers of one key pair, one for each type of token.
 func (s *snapshot) addSigners(k *idp.SigningKey, pair jose.JSONWebKey) error {
 	for _, typ := range types {
-		alg := jose.SignatureAlgorithm(pair.Algorithm)
-		one, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: pair}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+		one, err := newSigner(k, pair, typ)
 		if err != nil {
-			return fmt.Errorf("signing key %q (%s): %w", pair.KeyID, alg, err)
+			return fmt.Errorf("signing key %q (%s): %w", pair.KeyID, pair.Algorithm, err)
 		}
 		u := use{typ, pair.Algorithm}
-		s.signers[u] = append(s.signers[u], signer{(*times)(k), one})
+		s.signers[u] = append(s.signers[u], one)
+		s.heads[one.head] = one
 	}
 	return nil
 }
