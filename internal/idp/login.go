@@ -133,6 +133,12 @@ type Code struct {
 	Consent       Consent
 }
 
+// A PresentedCode is an authorization code as a client sent it.
+type PresentedCode struct {
+	LoginID string // that it names
+	Hash    []byte // SHA-256 of the whole
+}
+
 // A RefusedCode is what is known of an authorization code that could not be redeemed.
 type RefusedCode struct {
 	ClientID      string // that it was issued to

@@ -17,7 +17,7 @@ func (s *Service) finish(ctx context.Context, l *idp.Login, p idp.Proof, at time
 	secret := rand.Text() + rand.Text()
 	session := &idp.Session{
 		Hash: hashOf(secret), IdleExpires: now.Add(s.Idle), ExpiresAt: now.Add(s.Absolute),
-		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: at, SID: rand.Text()},
+		Identity: idp.Identity{AccountID: p.AccountID, Network: s.Network, PublicKey: p.PublicKey, AuthTime: at, SID: idp.NewID()},
 	}
 	code, err := s.issue(ctx, l, p.AccountID, true)
 	if err != nil {

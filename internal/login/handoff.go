@@ -111,7 +111,7 @@ func (s *Service) Over(h *idp.Handoff, waiting *idp.Login) bool {
 // sign its own browser in to the provider.
 func (s *Service) Take(ctx context.Context, waiting *idp.Login, browser string) (*idp.Login, error) {
 	l := &idp.Login{
-		ID: rand.Text(), State: rand.Text(), BrowserHash: hashOf(browser), Handoff: waiting.ID, CreatedAt: s.Now(),
+		ID: idp.NewID(), State: rand.Text(), BrowserHash: hashOf(browser), Handoff: waiting.ID, CreatedAt: s.Now(),
 	}
 	text := strings.Replace(waiting.Message, "(an app on this device)", "(an app on another device)", 1)
 	s.challenge(l, func(code string) string { return withCode(text, ShortCode(waiting.Nonce), code) })

@@ -145,7 +145,7 @@ func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
 }
 
 func (s *Service) challenged(req Request) *idp.Login {
-	l := &idp.Login{ID: cmp.Or(req.ID, rand.Text()), Params: req.Params, State: req.State, CreatedAt: s.Now()}
+	l := &idp.Login{ID: cmp.Or(req.ID, idp.NewID()), Params: req.Params, State: req.State, CreatedAt: s.Now()}
 	if req.Client != nil {
 		l.ClientID = req.Client.ID
 	}
@@ -230,7 +230,7 @@ func (s *Service) Renew(ctx context.Context, id, browser string) (*idp.Login, er
 		return nil, err
 	}
 	l := &idp.Login{
-		ID: rand.Text(), ClientID: old.ClientID, Params: old.Params, State: old.State,
+		ID: idp.NewID(), ClientID: old.ClientID, Params: old.Params, State: old.State,
 		BrowserHash: old.BrowserHash, Handoff: old.Handoff, CreatedAt: s.Now(), Renewals: old.Renewals + 1,
 	}
 	s.challenge(l, func(code string) string { return withCode(old.Message, ShortCode(old.Nonce), code) })

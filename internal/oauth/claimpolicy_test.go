@@ -121,7 +121,7 @@ func TestConsentIsForTheNameAndNotForTheLogo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, err := e.Issue(t.Context(), &idp.Login{ID: "X", ClientID: "web", Params: req.Params}, "alice.near", true)
+		code, err := e.Issue(t.Context(), &idp.Login{ID: idp.NewID(), ClientID: "web", Params: req.Params}, "alice.near", true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestConsentCoversClaimsThatAreAskedForByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := e.Issue(t.Context(), &idp.Login{ID: "X", ClientID: "web", Params: req.Params}, "alice.near", true)
+	code, err := e.Issue(t.Context(), &idp.Login{ID: idp.NewID(), ClientID: "web", Params: req.Params}, "alice.near", true)
 	if err != nil {
 		t.Fatal(err)
 	}

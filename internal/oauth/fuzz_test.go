@@ -28,10 +28,10 @@ var registered = []string{
 func FuzzClientRequests(f *testing.F) {
 	good := url.Values{"client_id": {"web"}, "client_secret": {secret}}
 	for _, body := range []url.Values{
-		{"grant_type": {"authorization_code"}, "code": {"nac_" + strings.Repeat("A", 43)}, "code_verifier": {verifier}, "redirect_uri": {"\x00"}},
+		{"grant_type": {"authorization_code"}, "code": {"nac_" + strings.Repeat("A", 69)}, "code_verifier": {verifier}, "redirect_uri": {"\x00"}},
 		{"grant_type": {"refresh_token"}, "refresh_token": {"nrt_" + strings.Repeat("A", 70)}, "scope": {"\xff"}},
 		{"grant_type": {"client_credentials"}, "client_id": {"robot"}, "scope": {"files.read"}, "resource": {files, "x"}},
-		{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"ndc_" + strings.Repeat("A", 43)}},
+		{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"ndc_" + strings.Repeat("A", 69)}},
 		{"token": {"nrt_" + strings.Repeat("A", 70)}}, {"token": {"a.b.c"}, "token_type_hint": {"x"}}, {"token": {"", ""}},
 	} {
 		for name, value := range good {

@@ -45,8 +45,8 @@ type Keys interface {
 
 // A Store keeps codes and grants; each method but EndSessions is one statement.
 type Store interface {
-	RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, key idp.ProvenKey, lifetimes idp.Lifetimes) (*idp.Grant, error)
-	RevokeReused(ctx context.Context, hash []byte, clientID string) (idp.RefusedCode, error)
+	RedeemCode(ctx context.Context, code idp.PresentedCode, clientID, redirectURI, challenge string, key idp.ProvenKey, lifetimes idp.Lifetimes) (*idp.Grant, error)
+	RevokeReused(ctx context.Context, code idp.PresentedCode, clientID string) (idp.RefusedCode, error)
 	RefreshGrant(ctx context.Context, id, clientID string, r idp.Refresh, lifetimes idp.Lifetimes) (*idp.Grant, error)
 	Grant(ctx context.Context, id string) (*idp.Grant, error)
 	// SpendProof remembers a DPoP proof; false if it was spent before.

@@ -133,7 +133,7 @@ func TestConsentNamesTheResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := e.Issue(t.Context(), &idp.Login{ID: "x", ClientID: "app", Params: req.Params}, "alice.near", true)
+	code, err := e.Issue(t.Context(), &idp.Login{ID: idp.NewID(), ClientID: "app", Params: req.Params}, "alice.near", true)
 	if err != nil || !slices.Equal(code.Consent.Resources, []string{files, mail}) || !slices.Contains(code.Consent.Scopes, "files.read") {
 		t.Errorf("%+v, %v", code, err)
 	}
@@ -269,7 +269,7 @@ func TestResourcesElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := e.Issue(t.Context(), &idp.Login{ID: "x", ClientID: "app", Params: asked.Params}, "alice.near", true)
+	code, err := e.Issue(t.Context(), &idp.Login{ID: idp.NewID(), ClientID: "app", Params: asked.Params}, "alice.near", true)
 	if err != nil || !slices.Equal(code.Consent.Resources, []string{files}) {
 		t.Errorf("%+v, %v", code, err)
 	}

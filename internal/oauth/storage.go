@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"net/url"
 	"strings"
@@ -43,13 +42,13 @@ func (storage) GetClient(ctx context.Context, id string) (fosite.Client, error) 
 // it in the statement that consumes the login.
 func (s storage) CreateAuthorizeCodeSession(ctx context.Context, signature string, r fosite.Requester) error {
 	f := flowOf(ctx)
-	hash, err := hex.DecodeString(signature)
-	if err != nil {
-		return err
+	code, ok := presentedCode(signature)
+	if !ok {
+		return errors.New("the login's id is not one that a code can name")
 	}
 	form := r.GetRequestForm()
 	f.code = &idp.Code{
-		Hash:          hash,
+		Hash:          code.Hash,
 		GrantID:       newGrantID(),
 		ExpiresAt:     s.p.Now().Add(s.p.lifetimes(f.client.Client).Code.Std()),
 		CodeChallenge: form.Get(paramCodeChallenge),
@@ -67,16 +66,17 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	if f.claim != nil {
 		return f.claim, nil
 	}
-	hash, err := hex.DecodeString(signature)
-	if err != nil || len(hash) != sha256.Size {
+	shown, ok := presentedCode(signature)
+	if !ok {
 		return nil, fosite.ErrNotFound
 	}
+	var err error
 	form := ctx.Value(fosite.AccessRequestContextKey).(fosite.AccessRequester).GetRequestForm()
 	challenge := s256(form.Get(paramCodeVerifier))
-	f.grant, err = s.p.Store.RedeemCode(ctx, hash, f.client.ID, form.Get(paramRedirectURI), challenge, f.key, s.p.lifetimes(f.client.Client))
+	f.grant, err = s.p.Store.RedeemCode(ctx, shown, f.client.ID, form.Get(paramRedirectURI), challenge, f.key, s.p.lifetimes(f.client.Client))
 	if errors.Is(err, idp.ErrNotFound) {
 		var code idp.RefusedCode
-		if code, err = s.p.Store.RevokeReused(ctx, hash, f.client.ID); err == nil || errors.Is(err, idp.ErrNotFound) {
+		if code, err = s.p.Store.RevokeReused(ctx, shown, f.client.ID); err == nil || errors.Is(err, idp.ErrNotFound) {
 			f.err = refusedCode(code, err, f, form.Get(paramRedirectURI), challenge)
 			return nil, fosite.ErrNotFound
 		}

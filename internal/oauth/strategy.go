@@ -35,6 +35,7 @@ const (
 	macCode       = "authorization code"
 	macRefresh    = "refresh token"
 	grantIDSize   = 16
+	macLength     = 43 // in base64url
 )
 
 // strategy makes the tokens.
@@ -49,18 +50,20 @@ var (
 // key. Its hash alone is stored; the browser that holds the login can be sent
 // to the client again with the same code if the first answer was lost.
 func (s strategy) GenerateAuthorizeCode(ctx context.Context, _ fosite.Requester) (code, signature string, err error) {
-	code = encodeCode(s.p.Keys.MAC(macCode, []byte(flowOf(ctx).login.ID)))
+	id := flowOf(ctx).login.ID
+	code = encodeCode(id, s.p.Keys.MAC(macCode, []byte(id)))
 	return code, s.AuthorizeCodeSignature(ctx, code), nil
 }
 
-func encodeCode(mac [32]byte) string {
-	return codePrefix + base64.RawURLEncoding.EncodeToString(mac[:])
+// encodeCode names the login in its code, by which the one row is found.
+func encodeCode(loginID string, mac [32]byte) string {
+	return codePrefix + loginID + base64.RawURLEncoding.EncodeToString(mac[:])
 }
 
 // codeOf returns the code of a login again, or "" if its key is gone.
 func (p *Provider) codeOf(l *idp.Login) string {
 	for mac := range p.Keys.MACs(macCode, []byte(l.ID)) {
-		code := encodeCode(mac)
+		code := encodeCode(l.ID, mac)
 		if sum := sha256.Sum256([]byte(code)); hmac.Equal(sum[:], l.CodeHash) {
 			return code
 		}
@@ -68,12 +71,22 @@ func (p *Provider) codeOf(l *idp.Login) string {
 	return ""
 }
 
+// AuthorizeCodeSignature is the code as presentedCode reads it, or "".
 func (strategy) AuthorizeCodeSignature(_ context.Context, code string) string {
-	if len(code) != len(codePrefix)+43 || !strings.HasPrefix(code, codePrefix) {
-		return ""
+	text, ok := strings.CutPrefix(code, codePrefix)
+	if !ok || len(text) != idp.IDSize+macLength || strings.ContainsFunc(text, notBase64URL) {
+		return "" // the database takes no text that is not UTF-8
 	}
 	sum := sha256.Sum256([]byte(code))
-	return hex.EncodeToString(sum[:])
+	return text[:idp.IDSize] + hex.EncodeToString(sum[:])
+}
+
+func presentedCode(signature string) (code idp.PresentedCode, ok bool) {
+	if len(signature) < idp.IDSize {
+		return code, false
+	}
+	hash, err := hex.DecodeString(signature[idp.IDSize:])
+	return idp.PresentedCode{LoginID: signature[:idp.IDSize], Hash: hash}, err == nil && len(hash) == sha256.Size
 }
 
 // ValidateAuthorizeCode has nothing left to check: the claim did.
@@ -121,9 +134,12 @@ func splitRefresh(signature string) (id string, generation uint32, ok bool) {
 	return hex.EncodeToString(raw[:grantIDSize]), binary.BigEndian.Uint32(raw[grantIDSize:]), true
 }
 
+// newGrantID begins with the time, as idp.NewID does and for the same reason.
 func newGrantID() string {
 	var id [grantIDSize]byte
 	rand.Read(id[:])
+	at := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixMilli()))
+	copy(id[:6], at[2:])
 	return hex.EncodeToString(id[:])
 }
 

@@ -8,6 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// ofSubject finds sessions and grants of the subject $2, by the account of which it is an incarnation.
+const ofSubject = `account_id = split_part($2, '#', 1) AND subject = $2`
+
 // Applications lists the clients that a subject allowed something or that hold
 // a grant of theirs, the last used first.
 func (s *Store) Applications(ctx context.Context, network, subject string) ([]idp.Application, error) {
@@ -20,7 +23,7 @@ func (s *Store) Applications(ctx context.Context, network, subject string) ([]id
 			UNION ALL
 			SELECT client_id, unnest(scopes), created_at, coalesce(rotated_at, created_at)
 			FROM grants
-			WHERE network = $1 AND subject = $2 AND revoked_at IS NULL AND expires_at > now()
+			WHERE network = $1 AND `+ofSubject+` AND revoked_at IS NULL AND expires_at > now()
 		) AS held
 		GROUP BY client_id
 		ORDER BY max(used) DESC, client_id`, network, subject)
@@ -40,7 +43,7 @@ func (s *Store) SessionsOf(ctx context.Context, network, subject string) ([]idp.
 		SELECT hash, sid, subject, account_id, network, public_key, auth_time, idle_expires_at, expires_at,
 		       browser, system, place, began_at, used_at
 		FROM sessions
-		WHERE network = $1 AND subject = $2 AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
+		WHERE network = $1 AND `+ofSubject+` AND ended_at IS NULL AND idle_expires_at > now() AND expires_at > now()
 		ORDER BY auth_time DESC, sid
 		LIMIT `+maxListed, network, subject)
 	if err != nil {
@@ -64,12 +67,12 @@ var disconnect = `
 		UPDATE logins
 		SET redeemed_at = now()
 		WHERE client_id = $3 AND code_expires_at > now() AND redeemed_at IS NULL
-		  AND sid IN (SELECT sid FROM sessions WHERE network = $1 AND subject = $2)
+		  AND sid IN (SELECT sid FROM sessions WHERE network = $1 AND ` + ofSubject + `)
 		RETURNING client_id
 	), revoked AS (
 		UPDATE grants
 		SET revoked_at = now()
-		WHERE network = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL
+		WHERE network = $1 AND ` + ofSubject + ` AND client_id = $3 AND revoked_at IS NULL
 		RETURNING client_id
 	)` + audited("$4", `
 		'consent.withdrawn', client_id, split_part($2, '#', 1), $2, '',

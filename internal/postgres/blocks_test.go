@@ -84,7 +84,7 @@ func TestWhatOutlivesABlockIsWorthNothing(t *testing.T) {
 		"allow":   func() error { return l.AllowLogin(ctx, &idp.Login{ID: "asked", ClientID: "told"}, code, time.Hour) },
 		"device":  func() error { return l.AllowDevice(ctx, "d1", "device", "g6", time.Hour) },
 		"redeemed": func() error {
-			_, err := l.RedeemCode(ctx, hashOf("code"), "told", "", "", idp.ProvenKey{}, idp.DefaultLifetimes)
+			_, err := l.RedeemCode(ctx, idp.PresentedCode{LoginID: "coded", Hash: hashOf("code")}, "told", "", "", idp.ProvenKey{}, idp.DefaultLifetimes)
 			return err
 		},
 		"polled": func() error {

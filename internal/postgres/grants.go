@@ -24,7 +24,7 @@ var redeemCode = `
 	WITH code AS (
 		UPDATE logins
 		SET redeemed_at = now()
-		WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND code_expires_at > now()
+		WHERE id = $11 AND code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND code_expires_at > now()
 		RETURNING grant_id, client_id, sid, scopes, audience, claims, oidc_nonce,
 		          (redirect_uri = $3 OR redirect_uri = '') AND code_challenge IS NOT DISTINCT FROM $4
 		          AND (dpop_jkt IS NULL OR dpop_jkt = $8) AS fits
@@ -58,10 +58,10 @@ func auditIssued(from, grantType string) string {
 // was sent, or empty; key is what the sender proved to hold. The lifetimes bound the
 // refresh token, or without one the grant itself, which then outlives its access token by nothing.
 // It fails with idp.ErrNotFound, after which RevokeReused tells a replay from the rest.
-func (s *Store) RedeemCode(ctx context.Context, hash []byte, clientID, redirectURI, challenge string, key idp.ProvenKey, life idp.Lifetimes) (*idp.Grant, error) {
+func (s *Store) RedeemCode(ctx context.Context, code idp.PresentedCode, clientID, redirectURI, challenge string, key idp.ProvenKey, life idp.Lifetimes) (*idp.Grant, error) {
 	var g idp.Grant
-	err := s.db.QueryRow(ctx, redeemCode, hash, clientID, redirectURI, orAbsent(challenge),
-		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), orAbsent(key.Thumbprint), binding(key), origin(ctx)).Scan(into(&g, &g.Nonce)...)
+	err := s.db.QueryRow(ctx, redeemCode, code.Hash, clientID, redirectURI, orAbsent(challenge),
+		life.RefreshIdle.Std(), life.RefreshAbsolute.Std(), life.AccessToken.Std(), orAbsent(key.Thumbprint), binding(key), origin(ctx), code.LoginID).Scan(into(&g, &g.Nonce)...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -99,7 +99,7 @@ var revokeReused = `
 		       redeemed_at IS NOT NULL AS redeemed, code_expires_at <= now() AS expired,
 		       CASE WHEN client_id = $2 AND redeemed_at IS NOT NULL THEN grant_id END AS grant_id
 		FROM logins
-		WHERE code_hash = $1
+		WHERE id = $4 AND code_hash = $1
 	), reused AS (
 		UPDATE grants g
 		SET revoked_at = now()
@@ -116,9 +116,9 @@ var revokeReused = `
 
 // RevokeReused says what is known of a code that RedeemCode refused, or
 // idp.ErrNotFound. If this client redeemed it before, its grant is revoked (RFC 6749 section 4.1.2).
-func (s *Store) RevokeReused(ctx context.Context, hash []byte, clientID string) (idp.RefusedCode, error) {
+func (s *Store) RevokeReused(ctx context.Context, code idp.PresentedCode, clientID string) (idp.RefusedCode, error) {
 	var c idp.RefusedCode
-	err := s.db.QueryRow(ctx, revokeReused, hash, clientID, origin(ctx)).Scan(
+	err := s.db.QueryRow(ctx, revokeReused, code.Hash, clientID, origin(ctx), code.LoginID).Scan(
 		&c.ClientID, &c.RedirectURI, &c.CodeChallenge, &c.DPoPKey, &c.Spent, &c.Expired, &c.Reused)
 	return c, translate(err)
 }

@@ -69,18 +69,16 @@ func (s *Store) EndSessionsOf(ctx context.Context, network, account string) (end
 // sessionsOfAccount locks the sessions of an account and lists them with those
 // that are over and have left grants.
 const sessionsOfAccount = `
-	WITH who AS (
-		SELECT subject FROM subjects WHERE network = $1 AND account_id = $2
-	), live AS (
+	WITH live AS (
 		SELECT sid
 		FROM sessions
-		WHERE network = $1 AND subject IN (SELECT subject FROM who) AND ended_at IS NULL
+		WHERE network = $1 AND account_id = $2 AND ended_at IS NULL
 		ORDER BY sid
 		FOR UPDATE
 	)
 	SELECT sid FROM live
 	UNION
-	SELECT sid FROM grants WHERE network = $1 AND subject IN (SELECT subject FROM who) AND revoked_at IS NULL`
+	SELECT sid FROM grants WHERE network = $1 AND account_id = $2 AND revoked_at IS NULL`
 
 func (s *Store) endSessions(ctx context.Context, offline bool, lock string, args []any, sids []string) (ended int, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {

@@ -175,7 +175,7 @@ func TestLogoutNeverMissesAGrant(t *testing.T) {
 		var group sync.WaitGroup
 		var redeemed error
 		group.Go(func() {
-			_, redeemed = l.RedeemCode(t.Context(), hashOf(sid), "told", "", "", idp.ProvenKey{}, idp.DefaultLifetimes)
+			_, redeemed = l.RedeemCode(t.Context(), idp.PresentedCode{LoginID: sid, Hash: hashOf(sid)}, "told", "", "", idp.ProvenKey{}, idp.DefaultLifetimes)
 		})
 		group.Go(func() { l.end(1, true, sid) })
 		group.Wait()

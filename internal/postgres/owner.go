@@ -78,7 +78,7 @@ func (s *Store) GrantsOf(ctx context.Context, network, subject string) ([]idp.Ac
 	queue(&batch, &list, `
 		SELECT id, client_id, subject, sid, scopes, audience, created_at, coalesce(rotated_at, created_at), expires_at
 		FROM grants
-		WHERE network = $1 AND subject = $2 AND revoked_at IS NULL AND expires_at > now()
+		WHERE network = $1 AND `+ofSubject+` AND revoked_at IS NULL AND expires_at > now()
 		ORDER BY created_at DESC, id
 		LIMIT `+maxListed, network, subject)
 	return list, translate(s.db.SendBatch(ctx, &batch).Close())
@@ -91,11 +91,11 @@ func (s *Store) EndSessionsOfSubject(ctx context.Context, network, subject strin
 		WITH live AS (
 			SELECT sid
 			FROM sessions
-			WHERE network = $1 AND subject = $2 AND ended_at IS NULL
+			WHERE network = $1 AND `+ofSubject+` AND ended_at IS NULL
 			ORDER BY sid
 			FOR UPDATE
 		)
 		SELECT sid FROM live
 		UNION
-		SELECT sid FROM grants WHERE network = $1 AND subject = $2 AND revoked_at IS NULL`, []any{network, subject}, nil)
+		SELECT sid FROM grants WHERE network = $1 AND `+ofSubject+` AND revoked_at IS NULL`, []any{network, subject}, nil)
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -62,7 +61,7 @@ func (s *server) proceed(w http.ResponseWriter, r *http.Request, req *oauth.Requ
 		if params, err := url.ParseQuery(req.Params); err == nil {
 			s.prefer(w, r, params.Get("ui_locales"))
 		}
-		begin.ID = rand.Text()
+		begin.ID = idp.NewID()
 		winner, err := s.Protocol.Claim(r.Context(), req, begin.ID)
 		if err != nil {
 			return err

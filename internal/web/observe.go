@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -152,7 +151,7 @@ func (s *server) requestID(r *http.Request) string {
 	if given := r.Header.Get("X-Request-Id"); requestIDSyntax.MatchString(given) && s.isTrustedProxy(peer(r)) {
 		return given
 	}
-	return rand.Text()
+	return idp.NewID()
 }
 
 // A recorder notes what was answered.
