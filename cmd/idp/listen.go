@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"near-idp/internal/limit"
 	"near-idp/internal/postgres"
 	"near-idp/internal/systemd"
 	"near-idp/internal/web"
@@ -70,7 +71,10 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 			}
 		})
 	}
-	server := p.server(p.ready.partings(p.handler))
+	server := p.unguarded(p.ready.partings(p.handler))
+	if p.connections != nil {
+		p.connections.Guard(server)
+	}
 	if p.certificate == nil {
 		go func() { failed <- server.Serve(listener) }()
 	} else {
@@ -112,9 +116,19 @@ func (p *provider) drain(failed <-chan error) {
 	}
 }
 
-// server bounds what one connection may cost: whoever sends slowly, or nothing, is
-// cut off, TLS handshake included.
+// server is one beside the public side.
 func (p *provider) server(handler http.Handler) *http.Server {
+	server := p.unguarded(handler)
+	(&limit.Connections{Total: besideTotal, PerSender: besidePerSender}).Guard(server)
+	return server
+}
+
+// maxStreams bounds the requests under way on one HTTP/2 connection (RFC 9113 section 5.1.2).
+const maxStreams = 100
+
+// unguarded bounds what one connection may cost, and not how many there are: whoever sends slowly, or nothing, is
+// cut off, TLS handshake included.
+func (p *provider) unguarded(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -122,6 +136,7 @@ func (p *provider) server(handler http.Handler) *http.Server {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10, // a state of 4 KiB, escaped, and cookies
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	closeOnShutdown(server)

@@ -63,10 +63,11 @@ type provider struct {
 	ready    *readiness
 
 	admin         *adminSide
-	adminListener net.Listener // nil: there is no admin side
-	certificate   *certificate // nil: a proxy in front speaks TLS
-	follower      *follower    // nil: there is no file to follow
-	herald        *herald      // nil: nobody is told how it goes
+	adminListener net.Listener       // nil: there is no admin side
+	connections   *limit.Connections // to the public side; nil: not bounded
+	certificate   *certificate       // nil: a proxy in front speaks TLS
+	follower      *follower          // nil: there is no file to follow
+	herald        *herald            // nil: nobody is told how it goes
 	issuer        string
 }
 

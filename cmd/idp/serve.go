@@ -73,6 +73,7 @@ func runServe(ctx context.Context, args []string) error {
 	}
 	p.herald = herald
 	p.follower = &follower{path: path, files: files, running: cfg, settle: configSettle, provider: p, log: log}
+	p.connections = openConnections(cfg, log)
 	if cfg.Listen.TLS.Enabled() {
 		if p.certificate, err = openCertificate(cfg.Listen.TLS, log); err != nil {
 			return err

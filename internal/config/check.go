@@ -64,6 +64,7 @@ func (c *Config) checkListen(p *problems) {
 		p.add("listen.public", "%s is not an address to listen on: write host:port such as 127.0.0.1:8080, or :8080 for every interface", quote(c.Listen.Public))
 	}
 	c.checkTLS(p)
+	c.Listen.checkConnections(p)
 	checkRange(p, "listen.drain", c.Listen.Drain, 0, 5*time.Minute)
 	for i, network := range c.Proxy.Trusted {
 		key := fmt.Sprintf("proxy.trusted[%d]", i)

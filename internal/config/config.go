@@ -94,6 +94,11 @@ type Listen struct {
 	// Drain is how long, after SIGTERM, the public side answers on while /readyz says 503, so
 	// that load balancers send nothing more before it closes: 0 to 5m. Default 0.
 	Drain idp.Duration `yaml:"drain"`
+	// MaxConnections is how many connections the public side has at once, 100 to 1000000, and
+	// MaxConnectionsPerSender how many of them one sender has, 10 to MaxConnections; one of
+	// Proxy.Trusted has as many as there are. Defaults 10000 and 500.
+	MaxConnections          int32 `yaml:"max_connections"`
+	MaxConnectionsPerSender int32 `yaml:"max_connections_per_sender"`
 }
 
 // TLS names a certificate and its key, PEM files that are read again when they change. A
@@ -197,37 +202,6 @@ type Session struct {
 	// offline_access too, against the advice of OpenID Connect Back-Channel Logout section 2.7:
 	// who signs out means everywhere. Default true.
 	RevokeOfflineOnLogout bool `yaml:"revoke_offline_on_logout"`
-}
-
-// RateLimits are buckets that bound what is asked of one process. A sender is an IPv4 address or
-// a /64 of IPv6, as Proxy.Trusted lets it be known; a /48 may ask for sixteen times as much. "off" does not limit.
-type RateLimits struct {
-	// Requests counts all that a sender asks for, files and probes aside. Default twice Token.
-	Requests idp.Rate `yaml:"requests"`
-	// Authorize counts a sender's authorization requests. Default 600/m.
-	Authorize idp.Rate `yaml:"authorize"`
-	// Unfinished counts logins that a sender began and nobody has signed. Default 1200/h, off if Authorize is.
-	Unfinished idp.Rate `yaml:"unfinished"`
-	// Verify counts a sender's answers of wallets, and codes of devices. Default 300/m.
-	Verify idp.Rate `yaml:"verify"`
-	// Token counts a sender's requests to the token, revocation and introspection endpoints. Default 6000/m.
-	Token idp.Rate `yaml:"token"`
-	// PAR counts a sender's pushed authorization requests, and those of devices. Default 1200/m.
-	PAR idp.Rate `yaml:"par"`
-	// TokenFailures counts a sender's failed client authentications. Default 60/m.
-	TokenFailures idp.Rate `yaml:"token_failures"`
-
-	// ClientAuthorize counts a sender's authorization requests for one client. Default half of Authorize.
-	ClientAuthorize idp.Rate `yaml:"client_authorize"`
-	// ClientToken counts the requests that a client has authenticated, whoever sent them. Default
-	// five times Token.
-	ClientToken idp.Rate `yaml:"client_token"`
-	// ClientBackoff is the longest wait of a sender that fails again and again to authenticate as
-	// a client, 1s to 1h; 0s: none. Default 1m, 0s if TokenFailures is off.
-	ClientBackoff idp.Duration `yaml:"client_backoff"`
-	// AccountVerify counts the wallet answers of a sender that name an account whose key they
-	// turned out not to have. Default a fifth of Verify.
-	AccountVerify idp.Rate `yaml:"account_verify"`
 }
 
 // Lifetimes are named sets of token lifetimes.

@@ -61,6 +61,7 @@ type site struct {
 	limits  string             // rate_limits: everything off but for what is tested
 	tls     *trial.Certificate // that idp terminates TLS with; nil: none
 	drain   string             // listen.drain
+	crowd   string             // more of listen
 	program string             // another build of idp; empty: that of this repository
 }
 
@@ -82,6 +83,9 @@ func (s *site) configure(port int, rpc string) string {
 	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: %q`, port, s.adminAddress())
 	if s.drain != "" {
 		listen += ", drain: " + s.drain
+	}
+	if s.crowd != "" {
+		listen += ", " + s.crowd
 	}
 	if s.tls != nil {
 		listen += fmt.Sprintf(", tls: {cert: %q, key: %q}", s.tls.Cert, s.tls.Key)
