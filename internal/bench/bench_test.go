@@ -154,9 +154,9 @@ func TestPlateauIsOfTheLastTwoQuarters(t *testing.T) {
 	t.Parallel()
 	var moments []moment
 	for i, n := range []int64{1, 900, 40, 50, 60, 40} { // of 6 seconds
-		moments = append(moments, moment{at: time.Duration(i) * time.Second, size: n})
+		moments = append(moments, moment{at: time.Duration(i) * time.Second, size: n}) // the last quarter begins at 4.5 s
 	}
-	if got := plateau(moments, 6*time.Second, func(m moment) int64 { return m.size }); got != 0.8 {
+	if got := plateau(moments, 6*time.Second, func(m moment) int64 { return m.size }); got != 40.0/60 {
 		t.Errorf("plateau = %v", got)
 	}
 }
