@@ -46,6 +46,7 @@ func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForc
 	}
 	api := newAdmin(cfg, store, inForce, protocol, opts)
 	api.Record = record
+	api.Keys.Live = ring.KEKs
 	pages, err := console.New(console.Options{
 		Issuer: cfg.Issuer, URL: cfg.Admin.URL, Brand: cfg.Branding.Name, Notice: opts.Notice, Network: cfg.Near.Network,
 		API: api, Admins: inForce.admins,

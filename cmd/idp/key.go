@@ -41,10 +41,10 @@ func (t target) vault(ctx context.Context) (*vault, error) {
 }
 
 func writeKeys(w io.Writer, list []keyring.KeyInfo) {
-	fmt.Fprintln(w, "KID\tALG\tSTATE\tSIGNS FROM\tSIGNS UNTIL\tKEPT UNTIL")
+	fmt.Fprintln(w, "KID\tALG\tSTATE\tSIGNS FROM\tSIGNS UNTIL\tKEPT UNTIL\tENCRYPTION KEY")
 	for _, k := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", shown(k.KID), shown(k.Alg), k.State,
-			moment(k.ActivatesAt), moment(k.RetiresAt), moment(k.ExpiresAt))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", shown(k.KID), shown(k.Alg), k.State,
+			moment(k.ActivatesAt), moment(k.RetiresAt), moment(k.ExpiresAt), shown(k.EncryptionKey))
 	}
 }
 
@@ -60,7 +60,8 @@ func runKeyList(ctx context.Context, args []string) error {
 Lists the signing keys. "next" is published so that relying parties know it
 before it signs, "active" signs, "retired" is published until what it signed has
 expired, and "off" belongs to an algorithm that is not in signing.algs. The HS256
-key makes codes and refresh tokens and is never published.
+key makes codes and refresh tokens and is never published. The last column names the one of
+encryption.keys that protects a key in the database, by its fingerprint.
 
 Examples:
   idp key list

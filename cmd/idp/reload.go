@@ -29,7 +29,7 @@ const (
 const configPatience = 30 * time.Second
 
 // liveKeys are those that take effect while the provider runs. The others need a restart.
-var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups", "admin.accounts"}
+var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups", "admin.accounts", "encryption.keys"}
 
 // A follower keeps a running provider in step with its configuration. What cannot
 // be used leaves everything as it was.
@@ -115,13 +115,20 @@ func (f *follower) read(ctx context.Context) {
 	f.next = cfg
 }
 
-// apply puts what was read in force, the clients first, which are one transaction: if they
-// cannot be, nothing is. It is tried again until it succeeds, since the database may be away.
+// apply puts what was read in force, the encryption keys first, and then the clients, which are
+// one transaction: if they cannot be, nothing else is. It is tried again until it succeeds, since the database may be away.
 func (f *follower) apply(running context.Context) {
 	ctx, done := context.WithTimeout(running, configPatience)
 	defer done()
 	next := f.running.WithLive(f.next)
-	plan, err := applyClients(ctx, next, f.provider.store)
+	var plan clients.Plan
+	keys, err := keyVault(next, f.provider.store)
+	if err == nil {
+		err = f.provider.ring.SetKEKs(ctx, keys.KEKs)
+	}
+	if err == nil {
+		plan, err = applyClients(ctx, next, f.provider.store)
+	}
 	if err == nil {
 		f.provider.policies.set(next)
 		f.provider.clients.SetDefaults(f.provider.policies.defaults())

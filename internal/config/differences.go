@@ -32,6 +32,7 @@ func (c *Config) WithLive(next *Config) *Config {
 	live.Clients, live.ClientsDir = next.Clients, next.ClientsDir
 	live.ClaimPolicies, live.AccessPolicies, live.Groups = next.ClaimPolicies, next.AccessPolicies, next.Groups
 	live.Admin.Accounts = next.Admin.Accounts
+	live.Encryption = next.Encryption
 	live.places = next.places
 	return &live
 }

@@ -120,6 +120,14 @@ func (k KEK) wrapped(row idp.SigningKey) bool {
 	return len(w) > sealedAt && w[0] == wrapVersion && [4]byte(w[fingerprintAt:sealedAt]) == k.fingerprint
 }
 
+// wrappedBy returns the fingerprint of the key that wrapped a row; "" if the row is damaged.
+func wrappedBy(row idp.SigningKey) string {
+	if len(row.Wrapped) <= sealedAt || row.Wrapped[0] != wrapVersion {
+		return ""
+	}
+	return hex.EncodeToString(row.Wrapped[fingerprintAt:sealedAt])
+}
+
 // unwrap opens a stored key with whichever of the keys wrapped it.
 func unwrap(keks []KEK, row idp.SigningKey) ([]byte, error) {
 	w := row.Wrapped

@@ -24,10 +24,12 @@ type KeyInfo struct {
 	ActivatesAt time.Time    `json:"activates_at"`
 	RetiresAt   time.Time    `json:"retires_at,omitzero"`
 	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+	// EncryptionKey is the fingerprint of what protects it in the database.
+	EncryptionKey string `json:"encryption_key"`
 }
 
 func (v Vault) show(k idp.SigningKey, now time.Time) KeyInfo {
-	info := KeyInfo{k.KID, k.Alg, k.State(now), k.CreatedAt.UTC(), k.ActivatesAt.UTC(), k.RetiresAt.UTC(), k.ExpiresAt.UTC()}
+	info := KeyInfo{k.KID, k.Alg, k.State(now), k.CreatedAt.UTC(), k.ActivatesAt.UTC(), k.RetiresAt.UTC(), k.ExpiresAt.UTC(), wrappedBy(k)}
 	if k.RetiresAt.IsZero() {
 		info.RetiresAt, info.ExpiresAt = time.Time{}, time.Time{}
 		if !slices.Contains(v.inUse(), k.Alg) {

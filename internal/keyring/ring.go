@@ -9,6 +9,7 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 // see one snapshot and never wait.
 type Ring struct {
 	vault     Vault
+	keks      atomic.Pointer[[]KEK]
 	reloading sync.Mutex // so that a slow reload never replaces a later one
 	current   atomic.Pointer[snapshot]
 }
@@ -38,39 +40,66 @@ func Open(ctx context.Context, v Vault) (*Ring, error) {
 		return nil, err
 	}
 	r := &Ring{vault: v}
-	// Keys are wrapped again at the start alone. Replicas whose lists differ
-	// while a new one rolls out would otherwise undo each other's work for ever.
-	if err := r.load(ctx, func(p *plan) error { return errors.Join(p.rewrap(), p.tend()) }); err != nil {
+	// Keys are wrapped again when a list comes into force, and not later. Replicas whose lists
+	// differ while a new one rolls out would otherwise undo each other's work for ever.
+	if err := r.use(ctx, v.KEKs); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
+// KEKs returns the key encryption keys in force.
+func (r *Ring) KEKs() []KEK { return *r.keks.Load() }
+
+// SetKEKs puts another list of key encryption keys in force, the first of which wraps every
+// stored key from now on. After an error, such as a stored key that none of them
+// opens, the former list stays.
+func (r *Ring) SetKEKs(ctx context.Context, keks []KEK) error {
+	if slices.EqualFunc(keks, r.KEKs(), func(a, b KEK) bool { return bytes.Equal(a.macKey, b.macKey) }) {
+		return nil
+	}
+	return r.use(ctx, keks)
+}
+
+func (r *Ring) use(ctx context.Context, keks []KEK) error {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if err := r.load(ctx, keks, func(p *plan) error { return errors.Join(p.rewrap(), p.tend()) }); err != nil {
+		return err
+	}
+	r.keks.Store(&keks)
+	return nil
+}
+
 // Reload reads the keys again and does what the schedule demands: call it when
 // another replica changed them, and every minute or so. After an error the ring
 // goes on with the keys that it has.
-func (r *Ring) Reload(ctx context.Context) error { return r.load(ctx, (*plan).tend) }
-
-func (r *Ring) load(ctx context.Context, do func(*plan) error) error {
+func (r *Ring) Reload(ctx context.Context) error {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
-	keys, now, err := r.vault.Store.SigningKeys(ctx)
+	return r.load(ctx, r.KEKs(), (*plan).tend)
+}
+
+func (r *Ring) load(ctx context.Context, keks []KEK, do func(*plan) error) error {
+	vault := r.vault
+	vault.KEKs = keks
+	keys, now, err := vault.Store.SigningKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("read signing keys: %w", err)
 	}
 	at := time.Now()
-	p := &plan{Vault: r.vault, now: r.vault.time(now), keys: slices.Clone(keys), dry: true}
+	p := &plan{Vault: vault, now: vault.time(now), keys: slices.Clone(keys), dry: true}
 	if err := do(p); err != nil {
 		return err
 	}
 	var failed error
 	if p.changed {
 		// Without the change the keys as stored may still do.
-		if p, failed = r.vault.change(ctx, do); failed == nil {
+		if p, failed = vault.change(ctx, do); failed == nil {
 			keys = p.keys
 		}
 	}
-	next, err := newSnapshot(keys, r.vault, r.vault.time(now.Add(time.Since(at))))
+	next, err := newSnapshot(keys, vault, vault.time(now.Add(time.Since(at))))
 	if err != nil {
 		return errors.Join(failed, err)
 	}

@@ -24,8 +24,10 @@ type Store interface {
 // and the schedule that they live by.
 type Vault struct {
 	Store Store
-	KEKs  []KEK    // the first wraps, all unwrap
-	Algs  []string // that tokens are signed with: RS256, ES256, EdDSA, PS256
+	KEKs  []KEK // the first wraps, all unwrap
+	// Live returns the KEKs in force, which take the place of KEKs. It may be nil.
+	Live func() []KEK
+	Algs []string // that tokens are signed with: RS256, ES256, EdDSA, PS256
 	// Schedule is DefaultSchedule if it is zero.
 	Schedule Schedule
 	// Now is the clock. nil: that of the store, which all replicas share.
@@ -36,6 +38,9 @@ type Vault struct {
 
 // complete checks v and fills in what is left out.
 func (v Vault) complete() (Vault, error) {
+	if v.Live != nil {
+		v.KEKs = v.Live()
+	}
 	if len(v.KEKs) == 0 {
 		return v, errors.New("encryption.keys is empty: make a key with `openssl rand -base64 32`")
 	}
