@@ -21,6 +21,7 @@ var ours = map[string]string{
 	"internal/limit":           "internal/idp",
 	"internal/backup":          "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",
+	"internal/metrics":         "",
 	"internal/near":            "",
 	"internal/localpg":         "",
 	"internal/config":          "internal/access internal/claims internal/icon internal/idp",
@@ -78,6 +79,7 @@ var homes = map[string]string{
 	"rogpeppe/go-internal": "",
 	"pelletier/go-toml":    "",
 	"gopkg.in/ini.v1":      "",
+	"prometheus":           "internal/metrics",
 	// Whoever executes these calls methods by name, for which the linker keeps every
 	// method of every type: 2.3 MB of the program.
 	"html/template": "examples/go examples/static",

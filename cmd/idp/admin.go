@@ -27,7 +27,7 @@ func newAdmin(cfg *config.Config, store *postgres.Store, live *policies, tokens 
 	keys.Log = opts.Log
 	return admin.New(admin.Options{
 		Keys: keys, Tokens: tokens,
-		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log,
+		Issuer: cfg.Issuer, Network: cfg.Near.Network, Algs: cfg.Signing.Algs, Version: version, Store: store, Ready: store.Ping, Log: opts.Log, Count: opts.count,
 		Clients:  &clients.Service{Store: store, Live: live.defaults},
 		Accounts: &account.Admin{Store: store, Network: cfg.Near.Network},
 		Audit:    &audit.Log{Store: store},
@@ -50,6 +50,11 @@ func listenAdmin(cfg *config.Config) (net.Listener, error) {
 func (p *provider) serveAdmin(ctx context.Context, listener net.Listener) error {
 	server := p.server(p.admin)
 	server.RegisterOnShutdown(p.admin.api.EndStreams)
+	return serveBeside(ctx, server, listener)
+}
+
+// serveBeside answers until ctx ends, and then lets requests under way finish.
+func serveBeside(ctx context.Context, server *http.Server, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, func() {
 		grace, done := context.WithTimeout(context.Background(), 5*time.Second)
 		defer done()

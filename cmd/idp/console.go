@@ -51,7 +51,7 @@ func newAdminSide(cfg *config.Config, opts providerOptions, own *builtIn, inForc
 		Issuer: cfg.Issuer, URL: cfg.Admin.URL, Brand: cfg.Branding.Name, Notice: opts.Notice, Network: cfg.Near.Network,
 		API: api, Admins: inForce.admins,
 		Redeem: own.redeemer(protocol, ring), Session: store.SessionBySID, End: logins.End,
-		Keys: ring, Log: opts.Log,
+		Keys: ring, Log: opts.Log, Count: opts.count,
 	})
 	if err != nil {
 		return nil, err

@@ -203,6 +203,7 @@ func (d *development) build(key idp.Secret, network string) providerOptions {
 	c.Branding.Name = "Development provider"
 	c.Encryption.Keys = []idp.Secret{key}
 	c.Listen.Admin = d.admin.Addr().String()
+	c.Listen.Ops = config.OpsOff // there is nobody to watch it, and often two of them
 	c.Admin.URL = "http://" + hostPort(devAdminHost, d.admin)
 	if d.administrator != "" {
 		c.Admin.Accounts = []string{d.administrator}

@@ -61,12 +61,19 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 	if p.follower != nil {
 		background.Go(func() { p.follower.follow(work, configCheck) })
 	}
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	open, endAdmin := context.WithCancel(work)
 	defer endAdmin()
 	if p.adminListener != nil {
 		background.Go(func() {
 			if err := p.serveAdmin(open, p.adminListener); err != nil {
+				failed <- err
+			}
+		})
+	}
+	if p.opsListener != nil {
+		background.Go(func() {
+			if err := p.serveOps(work); err != nil {
 				failed <- err
 			}
 		})

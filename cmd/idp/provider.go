@@ -22,6 +22,7 @@ import (
 	"near-idp/internal/login"
 	"near-idp/internal/logos"
 	"near-idp/internal/logout"
+	"near-idp/internal/metrics"
 	"near-idp/internal/near"
 	"near-idp/internal/oauth"
 	"near-idp/internal/postgres"
@@ -64,6 +65,8 @@ type provider struct {
 
 	admin         *adminSide
 	adminListener net.Listener       // nil: there is no admin side
+	metrics       *metrics.Set
+	opsListener   net.Listener       // nil: nobody reads metrics
 	connections   *limit.Connections // to the public side; nil: not bounded
 	certificate   *certificate       // nil: a proxy in front speaks TLS
 	follower      *follower          // nil: there is no file to follow
@@ -76,6 +79,9 @@ type providerOptions struct {
 	Notice  string             // a banner on every page
 	Wallets []templates.Wallet // offered before the configured ones
 	Log     *slog.Logger
+
+	// count is newProvider's own: it is called with each request of the admin side.
+	count func(route, method string, status int, took time.Duration)
 }
 
 // newProvider wires the provider over a migrated database. This is the only
@@ -123,6 +129,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Accounts:   limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
+	set := metrics.New(version)
+	opts.count = countAdmin(set)
 	listed, icons := wallets(cfg)
 	ready := &readiness{store: store, drain: cfg.Listen.Drain.Std()}
 	handler, err := web.New(web.Options{
@@ -134,6 +142,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer, Now: store.Now}, Sealer: ring,
 		FedCM:          newFedCM(cfg, store, ring, protocol),
 		TrustedProxies: cfg.Proxy.Trusted, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
+		Metrics: publicMetrics{set.Listener(listenerPublic), set.Logins}, Limited: set.Logins.Limited,
 	})
 	if err != nil {
 		return nil, err
@@ -147,7 +156,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: side, ready: ready, issuer: cfg.Issuer}, nil
+		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set}, nil
 }
 
 // limits are those at the edge; others are where what they count is known.

@@ -90,7 +90,14 @@ func runServe(ctx context.Context, args []string) error {
 	if p.adminListener != nil {
 		adminAddress = p.adminListener.Addr().String()
 	}
-	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "admin", adminAddress, "tls", p.certificate != nil, "network", cfg.Near.Network, "version", version)
+	opsAddress := config.OpsOff
+	if p.opsListener, err = listenOps(cfg); err != nil {
+		return err
+	}
+	if p.opsListener != nil {
+		opsAddress = p.opsListener.Addr().String()
+	}
+	log.Info("serving", "issuer", cfg.Issuer, "address", listener.Addr().String(), "admin", adminAddress, "ops", opsAddress, "tls", p.certificate != nil, "network", cfg.Near.Network, "version", version)
 	return p.serve(ctx, listener)
 }
 

@@ -31,7 +31,7 @@ type Store interface {
 	Stats(ctx context.Context) (idp.Stats, error)
 }
 
-// Options configures New. All fields but Record, Pulse, Log and Now are required.
+// Options configures New. All fields but Record, Pulse, Count, Log and Now are required.
 type Options struct {
 	Issuer  string
 	Network string   // of NEAR
@@ -52,6 +52,9 @@ type Options struct {
 	Pulse time.Duration
 	// Record takes down who was refused; nil: nobody does. It must not block. Changes are recorded by the store.
 	Record func(idp.Event)
+
+	// Count is called with each request that was answered; nil: nobody counts.
+	Count func(route, method string, status int, took time.Duration)
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
@@ -81,7 +84,7 @@ func New(opts Options) *Server {
 	}
 	s := &Server{Options: opts, failures: limit.New("", idp.Rate{N: 20, Per: time.Minute}, opts.Now), streams: make(chan struct{}, maxStreams)}
 	s.ending, s.endStreams = context.WithCancel(context.Background())
-	s.handler = observe.Log{Log: opts.Log, Now: opts.Now, Message: "admin request"}.Requests(newRouter(s.routes(), s.handle))
+	s.handler = observe.Log{Log: opts.Log, Now: opts.Now, Message: "admin request", Count: opts.Count}.Requests(newRouter(s.routes(), s.handle))
 	return s
 }
 

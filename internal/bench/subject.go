@@ -106,7 +106,7 @@ func (s *site) config(name, issuer, database string, set setting) (string, error
 		set.limits = noLimits
 	}
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%s", admin: "off"}
+listen: {public: "127.0.0.1:%s", admin: "off", ops: "off"}
 database:
   %s
 encryption: {keys: [%q]}

@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// AdminOff as the value of listen.admin means that there is no admin side.
-const AdminOff = "off"
+// AdminOff and OpsOff as the values of listen.admin and listen.ops mean that there is none.
+const (
+	AdminOff = "off"
+	OpsOff   = "off"
+)
 
 // accountSyntax is that of NEAR account ids, 2 to 64 characters of it.
 var accountSyntax = regexp.MustCompile(`^[a-z0-9]+([-_.][a-z0-9]+)*$`)
@@ -25,6 +28,19 @@ func isAddress(text string) bool {
 	_, port, err := net.SplitHostPort(text)
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	return err == nil && portErr == nil && strconv.FormatUint(number, 10) == port
+}
+
+func (c *Config) checkOps(p *problems) {
+	ops := c.Listen.Ops
+	switch {
+	case ops == OpsOff:
+	case !isAddress(ops):
+		p.add("listen.ops", `%s is not an address to listen on: write host:port such as 127.0.0.1:9090, or "off"`, quote(ops))
+	case (ops == c.Listen.Public || ops == c.Listen.Admin) && !strings.HasSuffix(ops, ":0"):
+		p.add("listen.ops", "is listen.public or listen.admin too: what operators ask has an address of its own")
+	case !onLoopback(ops):
+		c.Warnings = append(c.Warnings, fmt.Sprintf("listen.ops is %s, which other machines reach: let a firewall or network policy admit those that collect metrics alone", quote(ops)))
+	}
 }
 
 func (c *Config) checkAdmin(p *problems) {

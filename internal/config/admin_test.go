@@ -7,6 +7,29 @@ import (
 
 const minimal = "issuer: https://id.example.com\nnear: {network: mainnet}\nencryption: {keys: ['kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk']}\n"
 
+func TestOpsSideIsNeverOpenByMistake(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"listen: {ops: ''}":      `listen.ops: "" is not an address`,
+		"listen: {ops: ':http'}": `listen.ops: ":http" is not an address`,
+		"listen: {public: '127.0.0.1:8080', ops: '127.0.0.1:8080'}": "listen.ops: is listen.public or listen.admin too",
+		"listen: {ops: '127.0.0.1:8081'}":                           "listen.ops: is listen.public or listen.admin too",
+	} {
+		_, err := Parse("config.yaml", []byte(minimal+text), testEnv)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: want %q, got %v", text, want, err)
+		}
+	}
+	c, err := Parse("config.yaml", []byte(minimal), testEnv)
+	if err != nil || c.Listen.Ops != "127.0.0.1:9090" || len(c.Warnings) != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = Parse("config.yaml", []byte(minimal+"listen: {ops: ':9090'}"), testEnv)
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "listen.ops") {
+		t.Errorf("%v, %v", c.Warnings, err)
+	}
+}
+
 func TestAdminSideIsNeverOpenByMistake(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -65,6 +65,7 @@ func (c *Config) checkListen(p *problems) {
 	}
 	c.checkTLS(p)
 	c.Listen.checkConnections(p)
+	c.checkOps(p)
 	checkRange(p, "listen.drain", c.Listen.Drain, 0, 5*time.Minute)
 	for i, network := range c.Proxy.Trusted {
 		key := fmt.Sprintf("proxy.trusted[%d]", i)

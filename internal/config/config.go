@@ -91,6 +91,9 @@ type Listen struct {
 	// Admin is the host:port of the admin side, which needs a key for everything; "off":
 	// there is none. Default "127.0.0.1:8081".
 	Admin string `yaml:"admin"`
+	// Ops is the host:port of /metrics, /healthz and /readyz for who operates the provider; "off":
+	// there is none. Anybody who reaches it may read the first. Default "127.0.0.1:9090".
+	Ops string `yaml:"ops"`
 	// Drain is how long, after SIGTERM, the public side answers on while /readyz says 503, so
 	// that load balancers send nothing more before it closes: 0 to 5m. Default 0.
 	Drain idp.Duration `yaml:"drain"`

@@ -13,7 +13,7 @@ import (
 // not depend on another key. The caller sets what is required and calls Validate.
 func Default(env func(string) (string, bool)) *Config {
 	return &Config{
-		Listen:   Listen{Public: ":8080", Admin: "127.0.0.1:8081", MaxConnections: 10_000, MaxConnectionsPerSender: 500},
+		Listen:   Listen{Public: ":8080", Admin: "127.0.0.1:8081", Ops: "127.0.0.1:9090", MaxConnections: 10_000, MaxConnectionsPerSender: 500},
 		Database: Database{DataDir: dataDir(env), MaxConns: 20, MigrateOnStart: true},
 		Near:     Near{NonceTTL: idp.Duration(5 * time.Minute), RecheckGrace: idp.Duration(day)},
 		Signing: Signing{

@@ -115,7 +115,7 @@ func TestUnknownKeySuggestsTheNearest(t *testing.T) {
 		"recipient: x":                           `recipient: unknown key; did you mean "near.recipient"?`,
 		"near: {network: mainnet, nonceTTL: 1m}": `near.nonceTTL: unknown key; did you mean "nonce_ttl"?`,
 		"clients: [{redirectUris: []}]":          `clients[0].redirectUris: unknown key; did you mean "redirect_uris"?`,
-		"listen: {ops: x}":                       `listen.ops: unknown key; the keys in listen are public, tls, admin`,
+		"listen: {metrics: x}":                   `listen.metrics: unknown key; the keys in listen are public, tls, admin`,
 		"<<: {}":                                 `"<<": unknown key; the keys here are issuer, listen`,
 		"\"\\e[31m\": x":                         `"\x1b[31m": unknown key`,
 	} {

@@ -32,7 +32,7 @@ type Keys interface {
 	MACs(purpose string, data []byte) iter.Seq[[32]byte]
 }
 
-// Options configures New. All fields but Brand, Notice, Log and Now are required.
+// Options configures New. All fields but Brand, Notice, Count, Log and Now are required.
 type Options struct {
 	Issuer  string // whose administrators these are, and where they sign in
 	URL     string // where browsers reach the pages: an origin, without a trailing slash
@@ -52,6 +52,9 @@ type Options struct {
 	// End ends sessions of the provider, and what was granted in them.
 	End  func(ctx context.Context, sids ...string) error
 	Keys Keys
+
+	// Count is called with each request that was answered; nil: nobody counts.
+	Count func(route, method string, status int, took time.Duration)
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
@@ -89,7 +92,7 @@ func New(opts Options) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	lines := observe.Log{Log: s.Log, Now: s.Now, Message: "admin page", Refusals: true}
+	lines := observe.Log{Log: s.Log, Now: s.Now, Message: "admin page", Refusals: true, Count: s.Count}
 	s.handler = lines.Requests(s.fromHere(s.dispatch(s.routes())))
 	return s, nil
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"fmt"
@@ -58,6 +59,7 @@ type site struct {
 	dir     string
 	more    string             // more clients, then more of the configuration
 	admin   string             // where the admin pages are reached; empty: nowhere
+	ops     string             // the address of /metrics; empty: none
 	limits  string             // rate_limits: everything off but for what is tested
 	tls     *trial.Certificate // that idp terminates TLS with; nil: none
 	drain   string             // listen.drain
@@ -80,7 +82,7 @@ func newSite(t testing.TB, dsn string) *site {
 func (s *site) configure(port int, rpc string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d.yaml", port))
-	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: %q`, port, s.adminAddress())
+	listen := fmt.Sprintf(`public: "127.0.0.1:%d", admin: %q, ops: %q`, port, s.adminAddress(), s.opsAddress())
 	if s.drain != "" {
 		listen += ", drain: " + s.drain
 	}
@@ -112,6 +114,9 @@ func (s *site) adminAddress() string {
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.admin, "http://"), ":")
 	return "127.0.0.1:" + port
 }
+
+// opsAddress is where a process of the site is watched; only one is, at most.
+func (s *site) opsAddress() string { return cmp.Or(s.ops, "off") }
 
 // command is idp with the environment that the configuration refers to.
 func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {

@@ -39,6 +39,8 @@ type Log struct {
 	// Refusals adds the cause of what was refused. Set it only where causes repeat
 	// nothing of what was sent; those of faults are always written.
 	Refusals bool
+	// Count is called with each request that was answered; nil: nobody counts.
+	Count func(route, method string, status int, took time.Duration)
 }
 
 // Requests gives each request an id and writes its one log line, which carries the
@@ -74,7 +76,19 @@ func (l Log) write(r *http.Request, e *Entry, status int, took time.Duration) {
 	case l.Refusals && e.Cause != nil:
 		attrs = append(attrs, slog.String("cause", e.Cause.Error()))
 	}
+	if l.Count != nil {
+		l.Count(r.Pattern, method(r), status, took)
+	}
 	l.Log.LogAttrs(r.Context(), level, l.Message, attrs...)
+}
+
+// method keeps made-up methods out of what is counted.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	}
+	return "other"
 }
 
 // Protect calls do and returns its error, or its panic as one.

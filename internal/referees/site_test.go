@@ -63,7 +63,7 @@ func serve(t testing.TB, scheme, listen string, client *http.Client, more string
 	rpc := httptest.NewServer(chain)
 	t.Cleanup(rpc.Close)
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: "127.0.0.1:%d", admin: "off"%s}
+listen: {public: "127.0.0.1:%d", admin: "off", ops: "off"%s}
 database: {url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: testnet, rpc: [%q]}

@@ -24,6 +24,7 @@ func (s *server) failed(r *http.Request, f failure, err error) {
 	if exceeded, ok := errors.AsType[*limit.Exceeded](err); ok && s.Limited != nil {
 		s.Limited(exceeded.Bucket)
 	}
+	s.countFailure(s.subject(r), entry, err)
 	if s.Audit == nil || slices.Contains(protocolSteps, f.Code) {
 		return
 	}

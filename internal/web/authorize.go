@@ -46,6 +46,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 
 // proceed is where a valid request becomes a login, or is answered by the session.
 func (s *server) proceed(w http.ResponseWriter, r *http.Request, req *oauth.Request) error {
+	s.Metrics.Step(stepAuthorize)
 	session, err := s.Logins.Session(r.Context(), s.session(r))
 	if err != nil {
 		return err

@@ -130,6 +130,7 @@ func (s *server) embeddedRequest(r *http.Request, form url.Values) (login.Reques
 	if s.isForeign(r) && !clients.OriginAllowed(req.Client, r.Header.Get("Origin")) {
 		return login.Request{}, errForeignOrigin
 	}
+	s.Metrics.Step(stepAuthorize)
 	return login.Request{Client: req.Client, RedirectHost: req.RedirectHost, Params: req.Params, State: req.State}, nil
 }
 

@@ -89,6 +89,7 @@ func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	if !s.Now().Before(l.ExpiresAt) {
 		view.Panel = templates.PanelExpired
 	}
+	s.Metrics.Step(stepPage)
 	return renderLogin(w, r, http.StatusOK, view)
 }
 

@@ -26,6 +26,7 @@ type entry struct {
 	clientID string // of a registered client, or as claimed where it has its syntax
 	reason   string // the code of a failure
 	cause    error
+	wallet   string // of the answer, as Metrics takes it; empty: there was none
 
 	reader *text.Printer // who reads the answer
 }
@@ -92,6 +93,7 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 	if why := refusedBecause(e.cause); why != "" {
 		attrs = append(attrs, slog.String("cause", why))
 	}
+	s.Metrics.Request(r.Pattern, method(r), status, took, "")
 	level := slog.LevelInfo
 	if status == http.StatusOK && (strings.HasSuffix(r.Pattern, "/healthz") || strings.HasSuffix(r.Pattern, "/readyz")) {
 		level = slog.LevelDebug // asked every few seconds, by all that watches the provider

@@ -131,6 +131,8 @@ type Options struct {
 
 	// Audit takes down what was refused or failed; nil: nobody does. It must not block.
 	Audit func(idp.Event)
+	// Metrics counts what happens; nil: nobody does.
+	Metrics Metrics
 
 	Log *slog.Logger     // nil: slog.Default()
 	Now func() time.Time // nil: time.Now
@@ -180,6 +182,10 @@ func New(opts Options) (http.Handler, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
+	if s.Metrics == nil {
+		s.Metrics = uncounted{}
+	}
+	s.Logins = counted{s.Logins, s}
 	s.limits = newLimits(s.Limits, s.Now)
 	s.Wallets = make([]templates.Wallet, len(opts.Wallets))
 	for i, wallet := range opts.Wallets {

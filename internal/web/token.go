@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"near-idp/internal/idp"
 	"near-idp/internal/oauth"
 )
 
@@ -46,6 +47,9 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	answer, err := s.Protocol.Token(r.Context(), r)
 	if err != nil {
 		return err
+	}
+	if r.PostForm.Get("grant_type") == idp.GrantAuthorizationCode {
+		s.Metrics.Step(stepToken)
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }
