@@ -15,6 +15,8 @@ FUZZTIME ?= 10s
 TESTFLAGS ?=
 BENCHFLAGS ?=
 SOAK ?= 30m
+IMAGE_ARCHS ?= amd64 arm64
+BIN ?= bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench soak fuzz upgrade docker deps clean
@@ -25,8 +27,13 @@ help: ## list the targets
 run: deps build ## build and start the development provider, with a demo application and a wallet
 	@exec bin/idp dev
 
+# What the environment says must not get into what is published.
+GOBUILD = env GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# With the same flags, so that it is made of the same compiled packages.
+RELEASE = env GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 CGO_ENABLED=0 go run -trimpath ./internal/release
+
 build: ## build bin/idp: static, stripped, reproducible
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/idp ./cmd/idp
+	@$(GOBUILD) -o bin/idp ./cmd/idp
 
 test: ## run every test, with those that need a browser or Node.js
 	@scripts/deps.sh --browser --node --rp --ha
@@ -68,7 +75,27 @@ fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 upgrade: deps ## replace an earlier build by this one while people sign in
 	IDP_UPGRADE=1 go test -count=1 -v -run TestUpgrade ./internal/e2e
 
-docker: ## build the container image near-idp
+.PHONY: image sbom reproducible
+image: $(IMAGE_ARCHS:%=image-%) ## write the container image of each of IMAGE_ARCHS to bin, without Docker
+
+image-%:
+	@mkdir -p $(BIN)
+	@GOOS=linux GOARCH=$* $(GOBUILD) -o $(BIN)/idp-linux-$* ./cmd/idp
+	@$(RELEASE) image -binary $(BIN)/idp-linux-$* -arch $* -version '$(VERSION)' -o $(BIN)/near-idp-linux-$*.tar
+	@printf '%s\n' $(BIN)/near-idp-linux-$*.tar
+
+sbom: $(IMAGE_ARCHS:%=sbom-%) ## write the bill of materials of the program for each of IMAGE_ARCHS to bin (CycloneDX)
+
+sbom-%:
+	@mkdir -p $(BIN)
+	@GOOS=linux GOARCH=$* $(GOBUILD) -o $(BIN)/idp-linux-$* ./cmd/idp
+	@$(RELEASE) sbom -binary $(BIN)/idp-linux-$* -version '$(VERSION)' -o $(BIN)/idp-linux-$*.cdx.json
+	@printf '%s\n' $(BIN)/idp-linux-$*.cdx.json
+
+reproducible: ## fail unless two builds in two places are the same, byte for byte
+	@scripts/reproducible.sh '$(VERSION)'
+
+docker: ## build the container image near-idp with Docker
 	docker build --build-arg VERSION=$(VERSION) -t near-idp .
 
 deps: ## install what is missing, or say what to install

@@ -50,6 +50,7 @@ var ours = map[string]string{
 	"internal/e2e":             "",
 	"internal/referees":        "",
 	"internal/checks":          "",
+	"internal/release":         "",
 	"internal/bench/floor":     "",
 	"internal/bench":           "internal/localpg internal/near internal/neartest",
 	"examples/go":              "",
@@ -73,6 +74,7 @@ var homes = map[string]string{
 	"coreos/go-oidc":       "internal/demo cmd/idp internal/doctor examples/go",
 	"golang.org/x/oauth2":  "internal/demo cmd/idp internal/doctor examples/go",
 	"golang.org/x/text":    "internal/text",
+	"golang.org/x/sys":     "internal/systemd",
 	"rsc.io/qr":            "cmd/idp web/templates",
 	"golang.org/x/image":   "internal/logos",
 	"chromedp":             "internal/browsertest",
@@ -80,6 +82,8 @@ var homes = map[string]string{
 	"pelletier/go-toml":    "",
 	"gopkg.in/ini.v1":      "",
 	"prometheus":           "internal/metrics",
+	// The certificates of the image are not in the program: it trusts those of its machine.
+	"golang.org/x/crypto/x509roots": "internal/release",
 	// Whoever executes these calls methods by name, for which the linker keeps every
 	// method of every type: 2.3 MB of the program.
 	"html/template": "examples/go examples/static",
