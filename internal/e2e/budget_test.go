@@ -34,6 +34,25 @@ var budget = []cost{
 	{"revoke", 1, 1},
 }
 
+// answerBudget is how many bytes answers have at most, their header included but
+// for what net/http adds.
+var answerBudget = map[string]int{
+	"authorize":  830,
+	"login page": 23500,
+	"verify":     780,
+	"token":      2280,
+	"userinfo":   550,
+	"refresh":    2230,
+	"introspect": 650,
+	"revoke":     270,
+	"discovery":  4000,
+	"jwks":       1500,
+}
+
+// walBudget is how many bytes a login adds to the write-ahead log, without the images of whole
+// pages that follow a checkpoint, which the tests' server does not write.
+const walBudget = 5000
+
 func TestLoginKeepsToItsBudget(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Dedicated(t)
@@ -58,6 +77,19 @@ func TestLoginKeepsToItsBudget(t *testing.T) {
 		trips, commits = trips+c.trips, commits+c.commits
 	}
 	t.Logf("login: %d round trips, %d commits that write", trips, commits)
+	for name, path := range map[string]string{"discovery": "/.well-known/openid-configuration", "jwks": "/jwks"} {
+		m.step(name, func() reply { return p.browser().send("GET", path, "") })
+	}
+	const logins = 10
+	before := logged(t, watch)
+	for range logins {
+		m.signIn(p.browser())
+	}
+	if wal := (logged(t, watch) - before) / logins; wal > walBudget {
+		t.Errorf("a login writes %d bytes of WAL, its budget is %d", wal, walBudget)
+	} else {
+		t.Logf("login: %d bytes of WAL", wal)
+	}
 }
 
 // A meter takes the cost of each step.
@@ -79,11 +111,41 @@ func (m *meter) step(name string, send func() reply) (r reply) {
 	if r.status >= http.StatusBadRequest {
 		m.Fatalf("%s: %d %s", name, r.status, r.body)
 	}
+	if most, size := answerBudget[name], r.size(); most > 0 && size > most {
+		m.Errorf("%s answers with %d bytes, its budget is %d", name, size, most)
+	} else if size*2 < most {
+		m.Errorf("%s answers with %d bytes, far less than its budget of %d: lower that", name, size, most)
+	}
 	return r
 }
 
-// login takes every step of a login once.
+// size is that of an answer with its header but for what net/http adds.
+func (r reply) size() int {
+	size := len(r.body)
+	for name, values := range r.header {
+		if name == "Date" || name == "Content-Length" {
+			continue
+		}
+		for _, value := range values {
+			size += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return size
+}
+
+// login takes every step once.
 func (m *meter) login(b *browser) {
+	m.Helper()
+	tokens := m.signIn(b)
+	tokens = m.step("refresh", func() reply { return b.postForm("/token", refresh("rs256", tokens.text("refresh_token"))) })
+	m.step("userinfo again", func() reply { return b.userInfo(tokens.text("access_token")) })
+	m.step("introspect", func() reply { return b.postForm("/introspect", shown("rs256", tokens.text("access_token"))) })
+	m.step("revoke", func() reply { return b.postForm("/revoke", shown("rs256", tokens.text("refresh_token"))) })
+}
+
+// signIn takes every step of a login, userinfo included, and returns the answer
+// of the token endpoint.
+func (m *meter) signIn(b *browser) (tokens reply) {
 	m.Helper()
 	q := newRequest("rs256", "openid profile offline_access")
 	to := m.step("authorize", func() reply { return b.send("GET", "/authorize?"+q.form().Encode(), "") }).header.Get("Location")
@@ -94,12 +156,9 @@ func (m *meter) login(b *browser) {
 	if err != nil {
 		m.Fatal(err)
 	}
-	tokens := m.step("token", func() reply { return b.postForm("/token", q.redeem(callback.Query().Get("code"))) })
+	tokens = m.step("token", func() reply { return b.postForm("/token", q.redeem(callback.Query().Get("code"))) })
 	m.step("userinfo", func() reply { return b.userInfo(tokens.text("access_token")) })
-	tokens = m.step("refresh", func() reply { return b.postForm("/token", refresh("rs256", tokens.text("refresh_token"))) })
-	m.step("userinfo again", func() reply { return b.userInfo(tokens.text("access_token")) })
-	m.step("introspect", func() reply { return b.postForm("/introspect", shown("rs256", tokens.text("access_token"))) })
-	m.step("revoke", func() reply { return b.postForm("/revoke", shown("rs256", tokens.text("refresh_token"))) })
+	return tokens
 }
 
 // onPage reads the challenge as the login page's script does.
@@ -137,4 +196,13 @@ func nextTransaction(t testing.TB, conn *pgx.Conn) (id int64) {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// logged is how far the write-ahead log has got, in bytes.
+func logged(t testing.TB, conn *pgx.Conn) (position int64) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), "SELECT pg_current_wal_insert_lsn() - '0/0'").Scan(&position); err != nil {
+		t.Fatal(err)
+	}
+	return position
 }

@@ -16,7 +16,7 @@ import (
 // built names the program to the processes that fuzz beside this one.
 const built = "IDP_TRIAL_PROGRAM"
 
-// The program is built once for all tests of a binary.
+// The program is built once for all tests of a binary, stripped as releases are.
 var (
 	dir     string
 	program = sync.OnceValues(func() (string, error) {
@@ -28,7 +28,7 @@ var (
 			return "", err
 		}
 		path := filepath.Join(dir, "idp")
-		out, err := exec.Command("go", "build", "-o", path, "near-idp/cmd/idp").CombinedOutput()
+		out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "near-idp/cmd/idp").CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("go build: %w\n%s", err, out)
 		}
