@@ -42,10 +42,10 @@ ALTER TABLE relay_requests SET (autovacuum_vacuum_scale_factor = 0, autovacuum_v
 ALTER TABLE grants SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 1,
     autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 ALTER TABLE sessions SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 1,
-    autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, fillfactor = 85);
+    autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 -- One row for each person, for ever, updated at each sign-in and, with its proof, once more.
 ALTER TABLE subjects SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 1,
-    autovacuum_analyze_scale_factor = 0.02, fillfactor = 85);
+    autovacuum_analyze_scale_factor = 0.02);
 -- Appended to, and deleted from the old end: vacuum has to keep up with that end alone.
 ALTER TABLE audit_events SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 1,
     autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);

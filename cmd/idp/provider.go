@@ -234,7 +234,8 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	ctx = idp.WithOrigin(ctx, idp.Origin{}) // nobody's doing
 	const (
 		sweepEvery  = time.Minute
-		reloadEvery = time.Minute // a safety net beside the notifications
+		sweepSlack  = 5 * time.Second // so that whose turn it was is not a moment too early for the next
+		reloadEvery = time.Minute     // a safety net beside the notifications
 		usesEvery   = time.Minute
 	)
 	var group sync.WaitGroup
@@ -245,11 +246,8 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
 	group.Go(func() {
 		every(ctx, sweepEvery, func() {
-			if _, err := p.store.Sweep(ctx); err != nil {
-				p.log.Warn("sweep", "err", err)
-			}
-			if _, err := p.store.SweepEvents(ctx, p.audit.Retention.Std()); err != nil {
-				p.log.Warn("sweep audit events", "err", err)
+			if _, _, err := p.store.SweepInTurn(ctx, sweepEvery-sweepSlack, p.audit.Retention.Std()); err != nil && ctx.Err() == nil {
+				p.log.Warn("what expired is not all deleted; the next turn goes on", "err", err)
 			}
 		})
 	})

@@ -1,13 +1,21 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
 
-// How long rows outlive their use. A redeemed code is remembered for as long
+	"near-idp/internal/idp"
+)
+
+// sweepBatch bounds what one statement deletes, and so how long it holds locks and how far
+// behind a standby falls.
+const sweepBatch = 1000
+
+// sweeps say how long rows outlive their use. A redeemed code is remembered for as long
 // as a replay of it is worth noticing; an expired login for as long as a person
 // may come back to its page to start again; a grant for as long as its client
 // is to be told of the session's end.
-const sweepBatch = 1000
-
 var sweeps = []string{
 	// The proof of a person's last sign-in outlives its login.
 	`WITH gone AS (
@@ -55,18 +63,57 @@ var sweeps = []string{
 }
 
 // Sweep deletes what expired and returns how many rows went. It does so in
-// batches, so that no statement holds many rows.
+// batches, so that no statement holds many rows. What cannot be deleted from one table keeps
+// no other from being swept.
 func (s *Store) Sweep(ctx context.Context) (int64, error) {
-	var total int64
+	return s.sweep(ctx, func() error { return nil })
+}
+
+// sweep calls before ahead of each batch, and ends if that fails.
+func (s *Store) sweep(ctx context.Context, before func() error) (total int64, err error) {
 	for _, sql := range sweeps {
 		for more := true; more; {
-			tag, err := s.change(ctx, sql, sweepBatch)
-			if err != nil {
-				return total, translate(err)
+			if failed := before(); failed != nil {
+				return total, errors.Join(err, failed)
+			}
+			tag, failed := s.change(ctx, sql, sweepBatch)
+			if failed != nil {
+				if err = errors.Join(err, translate(failed)); ctx.Err() != nil || errors.Is(err, idp.ErrUnavailable) {
+					return total, err
+				}
 			}
 			total += tag.RowsAffected()
-			more = tag.RowsAffected() == sweepBatch
+			more = failed == nil && tag.RowsAffected() == sweepBatch
 		}
 	}
-	return total, nil
+	return total, err
+}
+
+// SweepInTurn deletes what expired, and audit events older than the retention, as Sweep and
+// SweepEvents do, if it is this replica's turn: a turn lasts for the lease, and is extended
+// while there is more to delete, so that replicas share the work instead of repeating it, and
+// another takes over from one that died. Nobody waits for anybody.
+func (s *Store) SweepInTurn(ctx context.Context, lease, retention time.Duration) (deleted int64, mine bool, err error) {
+	tag, err := s.db.Exec(ctx, `
+		UPDATE sweeper
+		SET claimed_until = now() + $1::interval
+		WHERE claimed_until <= now()`, lease)
+	if err != nil || tag.RowsAffected() == 0 {
+		return 0, false, translate(err)
+	}
+	until := time.Now().Add(lease / 2)
+	deleted, err = s.sweep(ctx, func() error {
+		if time.Now().Before(until) {
+			return ctx.Err()
+		}
+		until = time.Now().Add(lease / 2)
+		_, err := s.db.Exec(ctx, `UPDATE sweeper SET claimed_until = now() + $1::interval`, lease)
+		return translate(err)
+	})
+	events, failed := s.SweepEvents(ctx, retention)
+	if err = errors.Join(err, failed); err != nil {
+		return deleted + events, true, err
+	}
+	_, err = s.db.Exec(ctx, `UPDATE sweeper SET finished_at = now(), deleted = $1`, deleted+events)
+	return deleted + events, true, translate(err)
 }
