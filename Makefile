@@ -17,9 +17,10 @@ BENCHFLAGS ?=
 SOAK ?= 30m
 IMAGE_ARCHS ?= amd64 arm64
 BIN ?= bin
+HA_PASSES ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench soak fuzz upgrade docker deps clean
+.PHONY: help run build test test-race screenshots referees checks lint generate check-generated bench soak ha ha-short fuzz upgrade docker deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +69,14 @@ bench: deps build ## measure beside a floor program: rates, latency, CPU, WAL, m
 
 soak: deps build ## sign in for SOAK (30m), and fail if memory or tables grow
 	@go run ./internal/bench -soak $(SOAK) $(BENCHFLAGS)
+
+ha: ## kill, cut off and mislead two replicas and their database under load; HA_PASSES=3 for three passes
+	@scripts/deps.sh --ha
+	IDP_HA=full go test -count=$(HA_PASSES) -timeout 60m -v -run TestFaultsUnderLoad ./internal/ha
+
+ha-short: ## make ha with faults of a second or two each
+	@scripts/deps.sh --ha
+	IDP_HA=short go test -count=1 -timeout 15m -v -run TestFaultsUnderLoad ./internal/ha
 
 fuzz: deps ## run every fuzz target for FUZZTIME (10s) each
 	@scripts/fuzz.sh $(FUZZTIME)

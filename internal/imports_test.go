@@ -48,6 +48,7 @@ var ours = map[string]string{
 	"internal/pgtest":          "internal/localpg internal/postgres migrations",
 	"internal/trial":           "internal/pgtest",
 	"internal/e2e":             "",
+	"internal/ha":              "",
 	"internal/referees":        "",
 	"internal/checks":          "",
 	"internal/release":         "",

@@ -31,7 +31,7 @@ func openStore(ctx context.Context, cfg *config.Config) (store *postgres.Store, 
 			}
 		}
 	}
-	store, err = postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: min(cfg.Database.MaxConns, 4)})
+	store, err = postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: min(cfg.Database.MaxConns, 4), Patient: true})
 	if err != nil {
 		stop()
 		return nil, nil, err

@@ -85,8 +85,8 @@ func dial(patience time.Duration, broken func()) pgconn.DialFunc {
 }
 
 // watchLinks has broken called when a connection that cfg makes breaks, or cannot be made.
-func watchLinks(cfg *pgxpool.Config, broken func()) {
-	cfg.ConnConfig.DialFunc = dial(answerPatience, broken)
+func watchLinks(cfg *pgxpool.Config, patience time.Duration, broken func()) {
+	cfg.ConnConfig.DialFunc = dial(patience, broken)
 	prepare := cfg.AfterConnect
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if err := prepare(ctx, conn); err != nil {

@@ -32,7 +32,10 @@ type Options struct {
 	URL       string // a connection string or URL as libpq reads it
 	DirectURL string // the same database without a pooler in between; empty: URL
 	MaxConns  int32  // 0: 20
-	Tracer    pgx.QueryTracer
+	// Patient lets statements take as long as they take, for commands; a request is told to
+	// come back after ten seconds.
+	Patient bool
+	Tracer  pgx.QueryTracer
 }
 
 // Open returns a Store over a pool of connections. It connects lazily, so that
@@ -54,8 +57,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	cfg.ConnConfig.Tracer = opts.Tracer
 	cfg.AfterConnect = planOnce
-	s := &Store{}
-	watchLinks(cfg, func() { s.db.suspect() })
+	s, patience := &Store{}, answerPatience
+	if opts.Patient {
+		patience = 0
+	}
+	watchLinks(cfg, patience, func() { s.db.suspect() })
 	if cfg.ConnConfig.ValidateConnect == nil {
 		s.hosts = newHosts(&cfg.ConnConfig.Config, func() { s.db.suspect() })
 	}
