@@ -11,7 +11,6 @@ import (
 
 	"near-idp/internal/config"
 	"near-idp/internal/idp"
-	"near-idp/internal/localpg"
 	"near-idp/internal/postgres"
 	"near-idp/internal/systemd"
 )
@@ -107,11 +106,10 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 	const patience = 30 * time.Second
 	url, stop := string(cfg.Database.URL), func() {}
 	if url == "" {
-		server, err := localpg.Start(ctx, localpg.Options{Dir: cfg.Database.DataDir})
-		if err != nil {
-			return nil, nil, fmt.Errorf("built-in PostgreSQL in database.data_dir %s: %w", cfg.Database.DataDir, err)
+		var err error
+		if url, stop, err = startBuiltIn(ctx, cfg.Database.DataDir, log); err != nil {
+			return nil, nil, err
 		}
-		url, stop = server.DSN(), func() { server.Stop() }
 	}
 	store, err := postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: cfg.Database.MaxConns})
 	if err != nil {

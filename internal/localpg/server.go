@@ -76,7 +76,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.attached {
 		return errors.New("restart: another process owns this database server")
 	}
-	if err := ignoreExit(s.Stop()); err != nil {
+	if err := ignoreExit(s.halt(true)); err != nil {
 		return err
 	}
 	return s.start(ctx)
@@ -85,14 +85,20 @@ func (s *Server) Restart(ctx context.Context) error {
 // Stop shuts an owned server down and waits until it has exited. Processes
 // attached to it get a short time to finish. Stopping twice, or stopping an
 // attached server, does nothing.
-func (s *Server) Stop() error {
+func (s *Server) Stop() error { return s.halt(false) }
+
+// halt is Stop. Of a server that starts again the directory of its socket stays, so that
+// nobody can put one of theirs in its place meanwhile.
+func (s *Server) halt(again bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.run == nil {
 		return nil
 	}
 	err := s.run.stop(s.opts.Fast)
-	removeSocketDir(s.dir)
+	if !again {
+		removeSocketDir(s.dir)
+	}
 	s.run.lock.Close()
 	s.run = nil
 	return err
@@ -145,9 +151,12 @@ func (s *Server) start(ctx context.Context) error {
 func (s *Server) launch(ctx context.Context, lock *os.File) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	again := s.host != ""
 	defer func() {
 		if err != nil {
-			removeSocketDir(s.dir)
+			if !again {
+				removeSocketDir(s.dir)
+			}
 			lock.Close()
 		}
 	}()
@@ -158,7 +167,9 @@ func (s *Server) launch(ctx context.Context, lock *os.File) (err error) {
 	if err := endOrphan(ctx, s.dir); err != nil {
 		return err
 	}
-	if s.host, err = makeSocketDir(s.dir, acct); err != nil {
+	if s.host != "" && exists(s.host) {
+		clearSocketDir(s.host)
+	} else if s.host, err = makeSocketDir(s.dir, acct); err != nil {
 		return err
 	}
 	log, err := openLog(s.dir)

@@ -50,10 +50,14 @@ func removeSocketDir(dir string) {
 	if target, err := os.Readlink(run); err == nil {
 		real = target
 	}
-	os.Remove(filepath.Join(real, socketName))
-	os.Remove(filepath.Join(real, socketName+".lock"))
+	clearSocketDir(real)
 	os.Remove(real)
 	os.Remove(run)
+}
+
+func clearSocketDir(host string) {
+	os.Remove(filepath.Join(host, socketName))
+	os.Remove(filepath.Join(host, socketName+".lock"))
 }
 
 // socketDir returns the directory of a running owner's socket. It must be
