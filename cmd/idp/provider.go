@@ -64,7 +64,7 @@ type provider struct {
 	ready    *readiness
 
 	admin         *adminSide
-	adminListener net.Listener       // nil: there is no admin side
+	adminListener net.Listener // nil: there is no admin side
 	metrics       *metrics.Set
 	opsListener   net.Listener       // nil: nobody reads metrics
 	connections   *limit.Connections // to the public side; nil: not bounded
@@ -108,9 +108,14 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err := registry.Reload(ctx); err != nil {
 		return nil, fmt.Errorf("read clients: %w", err)
 	}
+	set := metrics.New(version)
+	opts.count = countAdmin(set)
 	chain, err := near.NewClient(near.Options{
 		Network: cfg.Near.Network, URLs: cfg.Near.RPC,
 		AllowUnfundedImplicit: cfg.Near.AllowUnfundedImplicit, Logger: opts.Log, Now: store.Now,
+		Observe: func(_ context.Context, host, outcome string, _ time.Time, took time.Duration) {
+			set.RPC.Asked(host, outcome, took, "")
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("near.rpc: %w", err)
@@ -129,8 +134,6 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Accounts:   limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
-	set := metrics.New(version)
-	opts.count = countAdmin(set)
 	listed, icons := wallets(cfg)
 	ready := &readiness{store: store, drain: cfg.Listen.Drain.Std()}
 	handler, err := web.New(web.Options{
@@ -155,8 +158,11 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
-	return &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set}, nil
+	p := &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
+		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set}
+	store.Swept = set.Sweeps.Rows
+	p.watch(chain)
+	return p, nil
 }
 
 // limits are those at the edge; others are where what they count is known.
@@ -246,8 +252,13 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { every(ctx, reloadEvery, func() { p.reload(ctx, "") }) })
 	group.Go(func() {
 		every(ctx, sweepEvery, func() {
-			if _, _, err := p.store.SweepInTurn(ctx, sweepEvery-sweepSlack, p.audit.Retention.Std()); err != nil && ctx.Err() == nil {
+			began := time.Now()
+			_, mine, err := p.store.SweepInTurn(ctx, sweepEvery-sweepSlack, p.audit.Retention.Std())
+			switch {
+			case err != nil && ctx.Err() == nil:
 				p.log.Warn("what expired is not all deleted; the next turn goes on", "err", err)
+			case err == nil && mine:
+				p.metrics.Sweeps.Ran(began)
 			}
 		})
 	})

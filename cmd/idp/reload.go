@@ -42,6 +42,8 @@ type follower struct {
 	provider *provider
 	log      *slog.Logger
 	problem  atomic.Pointer[string] // why what was read last is not in force; nil: it is
+	applied  atomic.Uint64          // how often another one came into force
+	refused  atomic.Uint64          // how often another one did not
 }
 
 // follow reads the files again when they change, or at once on SIGHUP, until ctx ends.
@@ -81,6 +83,7 @@ func (f *follower) fail(message string, err error) {
 	text := err.Error()
 	if said := f.problem.Swap(&text); said == nil || *said != text {
 		f.log.Error(message, "err", err)
+		f.refused.Add(1)
 	}
 }
 
@@ -142,6 +145,7 @@ func (f *follower) apply(running context.Context) {
 	}
 	changed := config.Differences(f.running, next)
 	f.running, f.next = next, nil
+	f.applied.Add(1)
 	f.problem.Store(nil)
 	f.record(ctx, changed, plan)
 }

@@ -56,6 +56,7 @@ type Recorder struct {
 	suppressed int       // since told
 	lost       int       // since told
 	told       time.Time // when what was suppressed was last told
+	dropped    Dropped
 }
 
 // NewRecorder returns a Recorder.
@@ -69,6 +70,7 @@ func (r *Recorder) Record(e idp.Event) {
 	if r.senders.Take(sender(e.Address)) > 0 || r.totals.Take(limit.KeyOf("all")) > 0 {
 		r.mu.Lock()
 		r.suppressed++
+		r.dropped.Suppressed++
 		r.mu.Unlock()
 		return
 	}
@@ -77,6 +79,7 @@ func (r *Recorder) Record(e idp.Event) {
 	defer r.mu.Unlock()
 	if len(r.queue) >= maxQueue {
 		r.lost++
+		r.dropped.Lost++
 		return
 	}
 	r.queue = append(r.queue, e)
@@ -136,6 +139,7 @@ func (r *Recorder) flush(ctx context.Context, last bool) {
 		}
 		if !errors.Is(err, idp.ErrUnavailable) { // it would be refused again, and hold up all others
 			r.log.Error("audit events lost: the database refuses them", "count", len(batch), "err", err)
+			r.lose(len(batch))
 			continue
 		}
 		r.log.Warn("audit events wait for the database", "count", len(batch), "err", err)
@@ -164,6 +168,25 @@ func (r *Recorder) take(last bool) []idp.Event {
 	return batch
 }
 
+// Dropped are the events that were not stored.
+type Dropped struct {
+	Suppressed uint64 // of senders that caused too many
+	Lost       uint64 // because the database did not take them
+}
+
+// State returns how many events wait to be stored, and how many never will be.
+func (r *Recorder) State() (queued int, dropped Dropped) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue), r.dropped
+}
+
+func (r *Recorder) lose(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped.Lost += uint64(n)
+}
+
 // putBack keeps a batch for the next time. What does not fit any more is lost.
 func (r *Recorder) putBack(batch []idp.Event) {
 	r.mu.Lock()
@@ -172,6 +195,7 @@ func (r *Recorder) putBack(batch []idp.Event) {
 	if over := len(r.queue) - maxQueue; over > 0 {
 		r.queue = r.queue[:maxQueue]
 		r.lost += over
+		r.dropped.Lost += uint64(over)
 	}
 }
 

@@ -38,7 +38,8 @@ type Registry struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	current atomic.Pointer[view]
+	current      atomic.Pointer[view]
+	hits, misses atomic.Uint64 // of look-ups by id
 
 	reloading sync.Mutex
 	defaults  Defaults  // guarded by reloading
@@ -74,6 +75,11 @@ func (r *Registry) SetDefaults(d Defaults) {
 // moment ago; the error is the store's if that fails.
 func (r *Registry) Client(ctx context.Context, id string) (*idp.Client, error) {
 	c, known := r.current.Load().byID[id]
+	if known {
+		r.hits.Add(1)
+	} else {
+		r.misses.Add(1)
+	}
 	if !known && idSyntax.MatchString(id) {
 		if err := r.reloadOnMiss(ctx); err != nil {
 			return nil, err
@@ -87,6 +93,18 @@ func (r *Registry) Client(ctx context.Context, id string) (*idp.Client, error) {
 		return nil, fmt.Errorf("client %q is disabled: %w", id, idp.ErrNotFound)
 	}
 	return c, nil
+}
+
+// A State is how much a Registry holds, and how often it was asked for what it holds and for
+// what it does not.
+type State struct {
+	Clients      int
+	Hits, Misses uint64
+}
+
+// State returns it.
+func (r *Registry) State() State {
+	return State{len(r.current.Load().byID), r.hits.Load(), r.misses.Load()}
 }
 
 // Nearest returns the id of an enabled client that a person most likely meant by

@@ -11,6 +11,7 @@ import (
 
 	"near-idp/internal/pgtest"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 )
@@ -25,6 +26,13 @@ func (p *process) scrape() samples {
 	r := p.browser().send("GET", "http://"+p.ops+"/metrics", "")
 	if r.status != http.StatusOK {
 		p.Fatalf("/metrics: %d %s", r.status, r.body)
+	}
+	problems, err := promlint.New(strings.NewReader(r.body)).Lint()
+	if err != nil {
+		p.Fatalf("/metrics: %v", err)
+	}
+	for _, problem := range problems {
+		p.Errorf("%s: %s", problem.Metric, problem.Text)
 	}
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(r.body))

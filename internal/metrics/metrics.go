@@ -22,6 +22,8 @@ type Set struct {
 	registry *prometheus.Registry
 	requests *requests
 	Logins   *Logins
+	RPC      *RPC
+	Sweeps   *Sweeps
 }
 
 // New returns a Set with everything that needs no source.
@@ -39,6 +41,8 @@ func New(version string) *Set {
 	s.registry.MustRegister(build)
 	s.requests = newRequests(s.registry)
 	s.Logins = newLogins(s.registry)
+	s.RPC = newRPC(s.registry)
+	s.Sweeps = newSweeps(s.registry)
 	return s
 }
 

@@ -22,6 +22,7 @@ type cacheEntry struct {
 // keyCache remembers authorised answers for a few seconds, enough for the
 // several checks of one login.
 type keyCache struct {
+	uses
 	ttl     time.Duration
 	mu      sync.Mutex
 	entries map[cacheKey]cacheEntry
@@ -31,7 +32,9 @@ func (k *keyCache) lookup(id AccountID, key PublicKey, now time.Time) (KeyCheck,
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	entry, ok := k.entries[cacheKey{id, key}]
-	return entry.check, ok && now.Before(entry.expires)
+	hit := ok && now.Before(entry.expires)
+	k.count(hit)
+	return entry.check, hit
 }
 
 // store keeps an authorised check. asked is when the question was put: the

@@ -2,6 +2,7 @@ package near
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,9 @@ type Options struct {
 	Transport http.RoundTripper
 	Now       func() time.Time // default time.Now
 	Logger    *slog.Logger     // provider failures; default none
+	// Observe is told of each question to a provider, by its host, and what became of it: ok, timeout,
+	// rate_limited, unfit, error or abandoned. It must not block. Default: nobody is.
+	Observe func(ctx context.Context, host, outcome string, began time.Time, took time.Duration)
 }
 
 const maxCacheTTL = 5 * time.Second
@@ -62,10 +66,11 @@ type Client struct {
 
 	tryTimeout, budget, hedgeDelay, retryDelay, maxHeadAge time.Duration
 
-	cache  keyCache
-	now    func() time.Time
-	log    *slog.Logger
-	lastID atomic.Uint64
+	cache   keyCache
+	observe func(ctx context.Context, host, outcome string, began time.Time, took time.Duration)
+	now     func() time.Time
+	log     *slog.Logger
+	lastID  atomic.Uint64
 }
 
 // NewClient validates o and opens no connection; see CheckProviders. Errors
@@ -98,6 +103,7 @@ func NewClient(o Options) (*Client, error) {
 		cache:                 keyCache{ttl: o.CacheTTL},
 		now:                   o.Now,
 		log:                   o.Logger,
+		observe:               o.Observe,
 	}, nil
 }
 

@@ -153,6 +153,7 @@ func (c *Client) attempt(ctx context.Context, p *provider, q query, started time
 	try, stop := context.WithTimeoutCause(ctx, c.tryTimeout, errNoAnswer)
 	defer stop()
 	v, err := c.exchange(try, p, q)
+	c.observed(ctx, p, started, err)
 	switch {
 	case err == nil:
 		p.breaker.succeed()

@@ -25,6 +25,10 @@ type Store struct {
 	direct *pgxpool.Pool // the same database for what a pooler in between would break; nil: db does
 	hosts  *hosts        // nil: there is one
 	clock  clock
+
+	// Swept is told how many rows of a table expired and were deleted. Set it before the first
+	// Sweep; nil: nobody is.
+	Swept func(table string, rows int64)
 }
 
 // Options configures Open.

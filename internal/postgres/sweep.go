@@ -82,6 +82,7 @@ func (s *Store) sweep(ctx context.Context, before func() error) (total int64, er
 					return total, err
 				}
 			}
+			s.swept(tableOf(sql), tag.RowsAffected())
 			total += tag.RowsAffected()
 			more = failed == nil && tag.RowsAffected() == sweepBatch
 		}
@@ -111,6 +112,7 @@ func (s *Store) SweepInTurn(ctx context.Context, lease, retention time.Duration)
 		return translate(err)
 	})
 	events, failed := s.SweepEvents(ctx, retention)
+	s.swept("audit_events", events)
 	if err = errors.Join(err, failed); err != nil {
 		return deleted + events, true, err
 	}
