@@ -85,7 +85,7 @@ func (c *certificate) load() error {
 	c.seen = [2]fileState{stateOf(c.Cert), stateOf(c.Key)}
 	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, config.Remedy(err))
 	}
 	if now := time.Now(); now.After(pair.Leaf.NotAfter) {
 		return fmt.Errorf("%s expired on %s", c.Cert, pair.Leaf.NotAfter.Format(time.DateOnly))

@@ -2,10 +2,14 @@ package config
 
 import (
 	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Files are the files that a configuration was read from, as they were then: the file
@@ -70,4 +74,19 @@ func clientFiles(dir string) ([]string, error) {
 		}
 	}
 	return names, err
+}
+
+// Remedy is what to do about a file that could not be read, to be put after the error; "" if that says it.
+func Remedy(err error) string {
+	file, ok := errors.AsType[*fs.PathError](err)
+	switch {
+	case !ok:
+		return ""
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("; the user that idp runs as, number %d, has to read it, and may enter the directories above it: chown %d %s && chmod 600 %s",
+			os.Geteuid(), os.Geteuid(), file.Path, file.Path)
+	case errors.Is(err, syscall.ELOOP):
+		return "; its symbolic links go in circles: name the file that they should lead to"
+	}
+	return ""
 }

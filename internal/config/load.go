@@ -56,7 +56,7 @@ func LoadFiles(path string, env func(string) (string, bool)) (*Config, *Files, e
 		return nil, files, fmt.Errorf("configuration file %s does not exist: copy config.example.yaml there and edit it, or name another with --config or IDP_CONFIG (%w)", path, err)
 	}
 	if err != nil {
-		return nil, files, fmt.Errorf("configuration file: %w", err)
+		return nil, files, fmt.Errorf("configuration file: %w%s", err, Remedy(err))
 	}
 	c, err := parse(path, data, env, files)
 	return c, files, err
@@ -177,6 +177,9 @@ func read(path string, limit int64) ([]byte, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return nil, err
+	}
+	if fi.IsDir() {
+		return nil, fmt.Errorf("%s is not a regular file but a directory", path)
 	}
 	if !fi.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)

@@ -104,7 +104,7 @@ func (d *decoder) secretFile(path string) (string, error) {
 	data, err := d.files.read(path, maxValue)
 	if err != nil {
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
-			return "", fmt.Errorf("cannot read the secret file %s: %w", path, p.Err)
+			return "", fmt.Errorf("cannot read the secret file %s: %w%s", path, p.Err, Remedy(err))
 		}
 		return "", fmt.Errorf("cannot read the secret file: %w", err)
 	}

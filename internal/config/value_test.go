@@ -62,6 +62,11 @@ func TestSecretsFromFiles(t *testing.T) {
 	write("binary", "\x00\x01", 0o600)
 	write("large", strings.Repeat("x", maxValue+1), 0o600)
 	config := filepath.Join(dir, "config.yaml")
+	for name, to := range map[string]string{"here": "there", "there": "here"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	c, err := Parse(config, []byte(required("encryption: {keys: ['file:"+private+"', 'file:public']}")), testEnv)
 	if err != nil {
@@ -79,6 +84,8 @@ func TestSecretsFromFiles(t *testing.T) {
 		"binary":    "/binary is not one line of text",
 		"large":     "/large is larger than 65536 bytes",
 		"/dev/zero": "/dev/zero is not a regular file",
+		".":         "is not a regular file but a directory",
+		"here":      "cannot read the secret file " + dir + "/here: too many levels of symbolic links; its symbolic links go in circles",
 		"":          "file: needs a path",
 	} {
 		if _, err := Parse(config, []byte(required("encryption: {keys: ['file:"+path+"']}")), testEnv); err == nil || !strings.Contains(err.Error(), want) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,8 +135,22 @@ func TestUnusableCertificateEndsTheStart(t *testing.T) {
 	s.tls = trial.NewCertificate(t)
 	s.issuer = "https" + strings.TrimPrefix(s.issuer, "http")
 	s.tls.Break()
-	out, err := s.command(t.Context(), "serve", "--config", s.configure(s.port, "http://127.0.0.1:1")).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "listen.tls") {
-		t.Errorf("%v %s", err, out)
+	refused := func(want string) {
+		t.Helper()
+		out, err := s.command(t.Context(), "serve", "--config", s.configure(s.port, "http://127.0.0.1:1")).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "listen.tls: ") || !strings.Contains(string(out), want) {
+			t.Errorf("%v %s\nwant %s", err, out, want)
+		}
 	}
+	refused("")
+	if err := os.Remove(s.tls.Key); err != nil {
+		t.Fatal(err)
+	}
+	refused(s.tls.Key + ": no such file")
+	if err := os.Symlink(s.tls.Key, s.tls.Key); err != nil {
+		t.Fatal(err)
+	}
+	refused(s.tls.Key + ": too many levels of symbolic links; its symbolic links go in circles")
+	s.tls.Key = t.TempDir()
+	refused(s.tls.Key + ": is a directory")
 }
