@@ -61,6 +61,9 @@ var (
 
 // templated is a claim with places to fill in.
 func templated(template string) claim {
+	if template == accountID {
+		return claim{profile, func(who idp.Identity, _ func(string) []string) any { return who.AccountID }}
+	}
 	return claim{profile, func(who idp.Identity, _ func(string) []string) any {
 		return strings.NewReplacer(accountID, who.AccountID, "{sub}", who.Subject, "{network}", who.Network).Replace(template)
 	}}

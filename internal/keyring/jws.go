@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,9 +24,14 @@ const maxToken = 16 << 10 // bytes
 
 var verifiable = []jose.SignatureAlgorithm{idp.RS256, idp.ES256, idp.EdDSA, idp.PS256}
 
+// maxGenuine bounds the tokens of which a ring remembers that the signature is right: two
+// generations of so many. Applications show the same access token many times. Whether its key
+// still counts is looked at each time.
+const maxGenuine = 4096
+
 // Sign returns claims, which is JSON, as a compact JWS with the headers alg,
 // kid and typ. It fails only for a type or algorithm that the ring was not
-// opened with.
+// opened with. The claims belong to the ring afterwards.
 func (r *Ring) Sign(typ, alg string, claims []byte) (string, error) {
 	s := r.current.Load()
 	signer, found := current(s.signers[use{typ, alg}], r.now(s))
@@ -35,6 +41,9 @@ func (r *Ring) Sign(typ, alg string, claims []byte) (string, error) {
 	token, err := signer.sign(claims)
 	if err != nil {
 		return "", fmt.Errorf("sign %s token with %s: %w", typ, alg, err)
+	}
+	if typ == TypeAccessToken {
+		r.genuine.Put(sha256.Sum256([]byte(token)), claims)
 	}
 	return token, nil
 }
@@ -53,13 +62,19 @@ func (r *Ring) verifyOurs(s *snapshot, token, typ string) (claims []byte, ours b
 	case signer.typ != typ:
 		return nil, true, fmt.Errorf("token is of another type than %q", typ)
 	}
-	claims, err = signer.verify(token)
+	sum := sha256.Sum256([]byte(token))
+	if claims, found := r.genuine.Get(sum); found {
+		return claims, true, nil
+	}
+	if claims, err = signer.verify(token); err == nil {
+		r.genuine.Put(sum, claims)
+	}
 	return claims, true, err
 }
 
 // Verify returns the claims of a token that this ring's keys signed as typ. The
 // error says which check failed. Whether the token has expired, and for whom it
-// is, is for the caller to check.
+// is, is for the caller to check, who must not change the claims.
 //
 // Only the key that the ring knows under the token's kid is used, with that
 // key's own algorithm: keys in the token or behind its jku or x5u header are

@@ -201,3 +201,26 @@ func TestTokensVerifyElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// What is remembered of a token is that its signature was right, and no more: not its type, and
+// not that its key counts.
+func TestRememberedTokenIsStillHeldToItsTypeAndKey(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, keys())
+	token := mustSign(t, r, TypeAccessToken, idp.ES256)
+	for range 2 {
+		if _, err := r.Verify(token, TypeAccessToken); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Verify(token, TypeJWT); err == nil {
+		t.Error("it passed as a token of another type")
+	}
+	if _, err := r.Verify(token[:len(token)-1], TypeAccessToken); err == nil {
+		t.Error("it passed with its end cut off")
+	}
+	r.current.Store(formerRing(t).current.Load())
+	if _, err := r.Verify(token, TypeAccessToken); err == nil {
+		t.Error("it passed after its key was gone")
+	}
+}

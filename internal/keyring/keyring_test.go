@@ -76,7 +76,7 @@ func newRingAt(t testing.TB, rows []idp.SigningKey, now time.Time) *Ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Ring{vault: v}
+	r := empty(v)
 	r.current.Store(s)
 	return r
 }

@@ -11,6 +11,7 @@ package keyring
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/recent"
 )
 
 // A Ring is the set of keys in memory. It is safe for concurrent use; readers
@@ -28,6 +30,7 @@ type Ring struct {
 	keks      atomic.Pointer[[]KEK]
 	reloading sync.Mutex // so that a slow reload never replaces a later one
 	current   atomic.Pointer[snapshot]
+	genuine   *recent.Cache[[sha256.Size]byte, []byte] // the claims of tokens whose signature is right
 }
 
 // Open reads the keys of the vault, makes those that are missing, one pair for
@@ -39,13 +42,17 @@ func Open(ctx context.Context, v Vault) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{vault: v}
+	r := empty(v)
 	// Keys are wrapped again when a list comes into force, and not later. Replicas whose lists
 	// differ while a new one rolls out would otherwise undo each other's work for ever.
 	if err := r.use(ctx, v.KEKs); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+func empty(v Vault) *Ring {
+	return &Ring{vault: v, genuine: recent.New[[sha256.Size]byte, []byte](maxGenuine)}
 }
 
 // KEKs returns the key encryption keys in force.
