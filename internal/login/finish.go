@@ -74,6 +74,9 @@ func (s *Service) ended(l *idp.Login, sid string, code *idp.Code, issued bool) *
 // lost decides for the loser of a race to consume a login.
 func (s *Service) lost(ctx context.Context, id string, p idp.Proof) (*Outcome, error) {
 	l, err := s.Store.Login(ctx, id)
+	if errors.Is(err, idp.ErrNotFound) {
+		return nil, refuse(NotFound, nil, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find login: %w", err)
 	}

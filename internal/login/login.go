@@ -19,6 +19,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/limit"
 	"near-idp/internal/near"
+	"near-idp/internal/recent"
 )
 
 const (
@@ -107,10 +108,12 @@ type Options struct {
 	Now                  func() time.Time
 }
 
-// A Service begins and ends logins. It keeps no state of its own but for what limits need.
+// A Service begins and ends logins. It keeps no state of its own but for what limits need, and
+// copies of logins that it has just begun.
 type Service struct {
 	Options
 	owners limit.Seen // of accounts: keys that signed in to them
+	begun  *recent.Cache[string, *idp.Login]
 }
 
 // New returns a Service.
@@ -118,7 +121,7 @@ func New(opts Options) *Service {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Service{Options: opts}
+	return &Service{Options: opts, begun: recent.New[string, *idp.Login](maxBegun)}
 }
 
 // A Request says what a login is for.
@@ -141,6 +144,7 @@ func (s *Service) Begin(ctx context.Context, req Request) (*idp.Login, error) {
 	if err := s.Store.CreateLogin(ctx, l); err != nil {
 		return nil, fmt.Errorf("begin login: %w", err)
 	}
+	s.begun.Put(l.ID, l)
 	return l, nil
 }
 
@@ -176,6 +180,29 @@ func (s *Service) Find(ctx context.Context, id, browser string) (*idp.Login, err
 	}
 	l, err := s.Store.Login(ctx, id)
 	return s.bound(l, err, browser)
+}
+
+// What is remembered of logins that were begun here: how many, in each of two generations, and for
+// how long. A wallet that needs longer costs one more query.
+const (
+	maxBegun  = 2048
+	justBegun = time.Minute
+)
+
+// Recall is Find for a challenge that is yet to be answered: one that was begun here a moment
+// ago is not read again. Whether it has been answered or denied elsewhere by now is for
+// the statement that consumes it to say. With take, which is for the answer, it is recalled for the
+// last time.
+func (s *Service) Recall(ctx context.Context, id, browser string, take bool) (*idp.Login, error) {
+	l, found := s.begun.Get(id)
+	if !found || s.Now().Sub(l.CreatedAt) > justBegun {
+		return s.Find(ctx, id, browser)
+	}
+	if take {
+		s.begun.Drop(id)
+	}
+	again := *l
+	return s.bound(&again, nil, browser)
 }
 
 // FindByNonce is Find for callers that hold the nonce instead of the id.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/recent"
 
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/handler/oauth2"
@@ -110,12 +111,16 @@ type Options struct {
 }
 
 // A Provider answers the protocol's requests. It is safe for concurrent use
-// and keeps no state of its own but the keys that clients publish.
+// and keeps no state of its own but the keys that clients publish, and copies of grants.
 type Provider struct {
 	Options
 	published *published
+	grants    *recent.Cache[string, *idp.Grant] // as they were when tokens of theirs were last made here
 	fosite    *fosite.Fosite
 }
+
+// maxGrants bounds the grants that are remembered: two generations of so many.
+const maxGrants = 4096
 
 // New returns a Provider.
 func New(opts Options) (*Provider, error) {
@@ -125,7 +130,7 @@ func New(opts Options) (*Provider, error) {
 	if u, err := url.Parse(opts.Issuer); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("issuer %q is not a URL", opts.Issuer)
 	}
-	p := &Provider{Options: opts}
+	p := &Provider{Options: opts, grants: recent.New[string, *idp.Grant](maxGrants)}
 	p.published = &published{http: opts.Outbound, now: opts.Now, sets: map[string]*publishedSet{}}
 	p.fosite = fosite.NewOAuth2Provider(storage{p}, p.config())
 	return p, nil

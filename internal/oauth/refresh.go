@@ -25,6 +25,12 @@ type Chain interface {
 // whose access policy is missing gets nothing and loses nothing: replicas do not read a
 // changed configuration at the same moment. It fails with idp.ErrNotFound, idp.ErrUsed, *Error, or an outage.
 func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, generation uint32, form url.Values, key idp.ProvenKey) (*idp.Grant, error) {
+	if p.mayLeadOn(ctx, client, id, generation, form) {
+		grant, err := p.spend(ctx, client, id, generation, key, true)
+		if !errors.Is(err, idp.ErrNotFound) {
+			return grant, err
+		}
+	}
 	grant, err := p.Store.Grant(ctx, id)
 	switch {
 	case errors.Is(err, idp.ErrNotFound):
@@ -51,11 +57,38 @@ func (p *Provider) refresh(ctx context.Context, client *idp.Client, id string, g
 			return nil, err
 		}
 	}
-	refreshed, err := p.Store.RefreshGrant(ctx, id, client.ID, idp.Refresh{Generation: generation, Key: key, Checked: checked, Keep: client.IsFAPI2()}, p.lifetimes(client))
+	refreshed, err := p.spend(ctx, client, id, generation, key, checked)
 	if errors.Is(err, idp.ErrNotFound) {
 		return nil, fmt.Errorf("the refresh token is bound to another DPoP key, was not issued for offline_access, or has just been revoked: %w", err)
 	}
 	return refreshed, err
+}
+
+// mayLeadOn reports that a grant which is remembered passes every check that comes before its
+// token is spent. Whom a grant is of never changes, so that a copy serves for these; whether it
+// still stands is for the statement that spends the token. Where anything is amiss the row decides.
+func (p *Provider) mayLeadOn(ctx context.Context, client *idp.Client, id string, generation uint32, form url.Values) bool {
+	grant, found := p.grants.Get(id)
+	if !found || grant.Generation != generation || grant.ClientID != client.ID || p.allowed(client, grant) != nil {
+		return false
+	}
+	if _, refusal := p.aim(client, grant, form); refusal != nil {
+		return false
+	}
+	holds, err := p.Chain.HoldsKey(ctx, grant.Identity.AccountID, grant.Identity.PublicKey)
+	return holds && err == nil
+}
+
+// spend is the one statement of a refresh.
+func (p *Provider) spend(ctx context.Context, client *idp.Client, id string, generation uint32, key idp.ProvenKey, checked bool) (*idp.Grant, error) {
+	grant, err := p.Store.RefreshGrant(ctx, id, client.ID,
+		idp.Refresh{Generation: generation, Key: key, Checked: checked, Keep: client.IsFAPI2()}, p.lifetimes(client))
+	if err != nil {
+		p.grants.Drop(id)
+		return nil, err
+	}
+	p.grants.Put(id, grant)
+	return grant, nil
 }
 
 // recheck asks whether whoever was granted this still holds the key that

@@ -135,3 +135,25 @@ func TestLifetimesOfTheClientHold(t *testing.T) {
 	_, err := e.post(refreshForm(tokens.RefreshToken))
 	e.refused(err, "invalid_grant")
 }
+
+// RT05, RT07: what is remembered of a grant saves reading it, and spares it nothing: what another
+// replica did to it counts.
+func TestRememberedGrantIsHeldToItsRow(t *testing.T) {
+	for name, change := range map[string]string{
+		"revoked":           `UPDATE grants SET revoked_at = now()`,
+		"over":              `UPDATE grants SET expires_at = now() - interval '1 second'`,
+		"of another client": `UPDATE grants SET client_id = 'other'`,
+		"bound to a key":    `UPDATE grants SET dpop_jkt = 'x'`,
+		"used elsewhere":    `UPDATE grants SET generation = 7, rotated_at = now() - interval '1 hour'`,
+		"not offline":       `UPDATE grants SET scopes = '{openid}'`,
+		"blocked":           `INSERT INTO account_blocks (network, account_id, reason) SELECT network, account_id, 'x' FROM grants`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := setup(t)
+			tokens := e.tokens(codeForm(e.signIn(request()).Get("code")))
+			e.exec(change)
+			_, err := e.post(refreshForm(tokens.RefreshToken))
+			e.refused(err, "invalid_grant")
+		})
+	}
+}

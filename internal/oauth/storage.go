@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,9 @@ func (s storage) GetAuthorizeCodeSession(ctx context.Context, signature string, 
 	}
 	if f.err = s.p.expel(ctx, f.client.Client, f.grant, invalidGrant); f.err != nil {
 		return nil, fosite.ErrNotFound
+	}
+	if slices.Contains(f.grant.Scopes, scopeOfflineAccess) {
+		s.p.grants.Put(f.grant.ID, f.grant)
 	}
 	granted := url.Values{paramRedirectURI: {form.Get(paramRedirectURI)}}
 	if challenge != "" {

@@ -29,7 +29,7 @@ func TestStatementsPerRequest(t *testing.T) {
 	}
 	var got *oauth.TokenResponse
 	count("token", 1, func() { got = e.tokens(codeForm(q.Get("code"))) })
-	count("refresh", 2, func() { got = e.tokens(refreshForm(got.RefreshToken)) })
+	count("refresh", 1, func() { got = e.tokens(refreshForm(got.RefreshToken)) })
 	count("userinfo", 1, func() {
 		if _, err := e.UserInfo(t.Context(), got.AccessToken); err != nil {
 			t.Error(err)

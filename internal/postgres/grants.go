@@ -137,6 +137,7 @@ var refreshGrant = `
 		                      THEN NULL ELSE now() END
 		WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > now()
 		  AND generation >= $3 AND 'offline_access' = ANY (scopes) AND (dpop_jkt IS NULL OR dpop_jkt = $7)
+		  AND ` + unblocked("grants") + `
 		RETURNING ` + grantColumns + `, revoked_at IS NOT NULL AS reused
 	), audit AS (` + audited("$9", `
 		CASE WHEN reused THEN 'token.reused' ELSE 'token.refreshed' END, client_id, account_id, subject, sid,

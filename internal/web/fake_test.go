@@ -76,6 +76,10 @@ func (f *fakeBackend) Verify(_ context.Context, _ *idp.Login, a login.Answer) (*
 	return f.outcome, f.verifyErr
 }
 
+func (f *fakeBackend) Recall(ctx context.Context, id, browser string, _ bool) (*idp.Login, error) {
+	return f.Find(ctx, id, browser)
+}
+
 func (f *fakeBackend) Renew(ctx context.Context, id, browser string) (*idp.Login, error) {
 	return f.Find(ctx, id, browser)
 }

@@ -27,6 +27,20 @@ func (s *server) find(r *http.Request) (*idp.Login, error) {
 		return nil, &login.Refusal{Reason: login.NotFound}
 	}
 	l, err := s.Logins.Find(r.Context(), id, s.browser(r))
+	return noted(r, l, err)
+}
+
+// recall is find for a program that asks for a challenge or, with take, answers it.
+func (s *server) recall(r *http.Request, take bool) (*idp.Login, error) {
+	id := r.PathValue("id")
+	if !idSyntax.MatchString(id) {
+		return nil, &login.Refusal{Reason: login.NotFound}
+	}
+	l, err := s.Logins.Recall(r.Context(), id, s.browser(r), take)
+	return noted(r, l, err)
+}
+
+func noted(r *http.Request, l *idp.Login, err error) (*idp.Login, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +121,7 @@ type challengeBody struct {
 }
 
 func (s *server) challenge(w http.ResponseWriter, r *http.Request) error {
-	l, err := s.find(r)
+	l, err := s.recall(r, false)
 	if err != nil {
 		return err
 	}

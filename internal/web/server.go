@@ -30,6 +30,7 @@ import (
 type Logins interface {
 	Begin(ctx context.Context, req login.Request) (*idp.Login, error)
 	Find(ctx context.Context, id, browser string) (*idp.Login, error)
+	Recall(ctx context.Context, id, browser string, take bool) (*idp.Login, error)
 	FindByToken(ctx context.Context, token, browser string) (*idp.Login, error)
 	FindByNonce(ctx context.Context, nonce [32]byte, browser string) (*idp.Login, error)
 	Verify(ctx context.Context, l *idp.Login, a login.Answer) (*login.Outcome, error)

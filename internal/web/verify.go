@@ -20,7 +20,7 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.find(r)
+	l, err := s.recall(r, true)
 	if err != nil {
 		return err
 	}
