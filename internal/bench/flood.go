@@ -27,6 +27,7 @@ const (
 
 // measureFlood floods a provider that limits what one sender may ask for.
 func (s *site) measureFlood(ctx context.Context, r *report, o options) error {
+	s.say("flood")
 	limits := fmt.Sprintf("rate_limits: {authorize: %d/m, verify: %[1]d/m, token: off, par: off, token_failures: off}\n", perMinute)
 	p, err := s.freshProvider(ctx, "flooded", setting{limits: limits})
 	if err != nil {

@@ -133,6 +133,7 @@ func run(ctx context.Context, o options) (*report, error) {
 		return nil, err
 	}
 	defer site.close()
+	site.progress = os.Stderr
 	if o.profiles != "" {
 		if err := errors.Join(os.MkdirAll(o.profiles, 0o755), site.profiled(ctx)); err != nil {
 			return nil, err

@@ -42,6 +42,7 @@ type crew struct {
 // compare plays a scenario at each subject by turns, in short rounds, so that whatever else the
 // machine does meanwhile is shared fairly.
 func (s *site) compare(ctx context.Context, sc scenario, stations int, o options, subjects ...*subject) ([]figures, error) {
+	s.say("%s, %d at a time", sc.name, stations)
 	var crews []*crew
 	defer func() {
 		for _, c := range crews {

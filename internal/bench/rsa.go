@@ -7,11 +7,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"runtime"
 	"slices"
+	"syscall"
+	"time"
 )
 
-// targetRSA is how many times the price of its signature an RSA ID token may
-// cost. The signature alone is measured at its best, undisturbed.
+// targetRSA is how many times the price of its signature an RSA ID token may cost. That is
+// measured alone, by one thread, and the other among all that a busy machine does to it.
 const targetRSA = 1.5
 
 // compareRSA says what RS256 ID tokens cost more than ES256 ones, and what the
@@ -36,12 +39,31 @@ func (r *report) compareRSA() error {
 		return err
 	}
 	digest := sha256.Sum256(nil)
-	slow := fastest(1, func() error { _, err := rsa.SignPKCS1v15(nil, rsaKey, crypto.SHA256, digest[:]); return err })
-	fast := fastest(16, func() error { _, err := ecdsa.SignASN1(rand.Reader, ecKey, digest[:]); return err })
+	slow := threadTime(func() error { _, err := rsa.SignPKCS1v15(nil, rsaKey, crypto.SHA256, digest[:]); return err })
+	fast := threadTime(func() error { _, err := ecdsa.SignASN1(rand.Reader, ecKey, digest[:]); return err })
 	r.section("RS256 ID tokens, in place of ES256")
 	r.line("one RSA-2048 signature, and one of ES256", "%.3f ms, %.3f ms", slow.Seconds()*1000, fast.Seconds()*1000)
 	cost := more[len(more)/2]
 	r.line("CPU of a refresh, more", "%.3f ms", cost)
 	r.atMost("times what the signature costs more", ratio(cost, (slow-fast).Seconds()*1000), targetRSA, "%.2f")
 	return nil
+}
+
+// threadTime is the processor time that work takes on average.
+func threadTime(work func() error) time.Duration {
+	const length, thread = 500 * time.Millisecond, 1 // RUSAGE_THREAD
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used := func() time.Duration {
+		var r syscall.Rusage
+		if syscall.Getrusage(thread, &r) != nil {
+			return 0
+		}
+		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	began, n := used(), 0
+	for start := time.Now(); time.Since(start) < length; n++ {
+		_ = work() // it cannot fail: the key is good
+	}
+	return (used() - began) / time.Duration(n)
 }

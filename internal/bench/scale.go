@@ -165,6 +165,7 @@ func (s *site) fill(ctx context.Context, database string, n amounts) error {
 		return err
 	}
 	people := max(1, n.grants/5)
+	s.say("storing %d clients and %d grants", n.clients, n.grants)
 	for _, copies := range []struct {
 		table, fields string
 		where         string
@@ -200,7 +201,8 @@ func multiply(ctx context.Context, conn *pgx.Conn, table, fields, where string, 
 		WITH template AS MATERIALIZED (SELECT * FROM %[1]s t %[2]s)
 		INSERT INTO %[1]s (%[3]s)
 		SELECT %[3]s
-		FROM (SELECT (jsonb_populate_record(t::%[1]s, jsonb_build_object(%[4]s))).*
-		      FROM template t, generate_series(1, %[5]d) n) copies`, table, where, columns, fields, n))
+		FROM (SELECT copy.*
+		      FROM template t, generate_series(1, %[5]d) n,
+		           LATERAL jsonb_populate_record(t::%[1]s, jsonb_build_object(%[4]s)) copy) copies`, table, where, columns, fields, n))
 	return err
 }

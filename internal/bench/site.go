@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"near-idp/internal/localpg"
 	"near-idp/internal/neartest"
@@ -32,6 +34,15 @@ type site struct {
 	crowd    *crowd
 	secret   string // of every client, and the encryption key
 	serial   int
+	began    time.Time
+	progress io.Writer // nil: nobody waits
+}
+
+// say tells whoever waits what is being done.
+func (s *site) say(format string, args ...any) {
+	if s.progress != nil {
+		fmt.Fprintf(s.progress, "%5.0fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
+	}
 }
 
 // newSite starts everything but the provider.
@@ -39,7 +50,7 @@ func newSite(ctx context.Context, binary string) (*site, error) {
 	if runtime.GOOS != "linux" {
 		return nil, errors.New("CPU time and memory are read from /proc, which only Linux has")
 	}
-	s := &site{binary: binary, secret: rand.Text() + rand.Text()}
+	s := &site{binary: binary, began: time.Now(), secret: rand.Text() + rand.Text()}
 	if err := s.start(ctx); err != nil {
 		s.close()
 		return nil, err

@@ -11,6 +11,7 @@ import (
 // measureStarts starts the provider several times over a database that has its
 // schema, and so also finds how much memory it takes with nothing to do.
 func (s *site) measureStarts(ctx context.Context, r *report, times int) error {
+	s.say("starts")
 	database, err := s.createDatabase(ctx, "start")
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func measureVerification(r *report) error {
 		if err := way.verify(); err != nil {
 			return fmt.Errorf("verification: %w", err)
 		}
-		r.atMost(way.name, fastest(16, way.verify).Seconds()*1e6, 150, "%.1f µs")
+		r.atMost(way.name, fastest(way.verify).Seconds()*1e6, 150, "%.1f µs")
 		r.line(way.name+", allocations", "%.0f", testing.AllocsPerRun(100, func() { _ = way.verify() }))
 	}
 	return nil
@@ -38,15 +38,15 @@ func measureVerification(r *report) error {
 // fastest returns how long work takes at its best, from many batches that are
 // shorter than the scheduler's slices: it waits for nothing, so whatever takes
 // longer is the machine's other work.
-func fastest(batch int, work func() error) time.Duration {
-	const length = time.Second
+func fastest(work func() error) time.Duration {
+	const length, batch = time.Second, 16
 	best := time.Duration(math.MaxInt64)
 	for began := time.Now(); time.Since(began) < length; {
 		start := time.Now()
 		for range batch {
 			_ = work() // it succeeded before, and always does the same
 		}
-		best = min(best, time.Since(start)/time.Duration(batch))
+		best = min(best, time.Since(start)/batch)
 	}
 	return best
 }
