@@ -23,7 +23,7 @@ const (
 
 // openConnections bounds those of the public side, by the files that this process may open too: Go has
 // raised the soft limit to the hard one.
-func openConnections(cfg *config.Config, log *slog.Logger) *limit.Connections {
+func openConnections(cfg *config.Config, trusts func(netip.Addr) bool, log *slog.Logger) *limit.Connections {
 	total := int(cfg.Listen.MaxConnections)
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
@@ -37,18 +37,7 @@ func openConnections(cfg *config.Config, log *slog.Logger) *limit.Connections {
 	}
 	return &limit.Connections{
 		Total: total, PerSender: min(int(cfg.Listen.MaxConnectionsPerSender), total),
-		Shared: isProxy(cfg.Proxy.Trusted), Full: tellOfFull(log),
-	}
-}
-
-func isProxy(trusted []netip.Prefix) func(netip.Addr) bool {
-	return func(addr netip.Addr) bool {
-		for _, network := range trusted {
-			if network.Contains(addr) {
-				return true
-			}
-		}
-		return false
+		Shared: trusts, Full: tellOfFull(log),
 	}
 }
 

@@ -10,8 +10,9 @@ in database.data_dir. With listen.tls it speaks TLS, and reads the certificate
 again when it is renewed, or on SIGHUP. The log goes to standard error.
 
 A configuration that changes is read again within seconds, or at once on SIGHUP:
-clients, policies and groups take effect, keys that need a restart are named in
-the log, and one with a mistake is reported and changes nothing.
+clients, policies, groups, RPC providers, proxies, the level of the log and more
+take effect, keys that need a restart are named in the log, and one with a
+mistake is reported and changes nothing. Under systemd it says how it is.
 
 Examples:
   idp serve

@@ -23,7 +23,6 @@ const shutdownGrace = 10 * time.Second
 // A readiness is whether requests should be sent to this process.
 type readiness struct {
 	store    *postgres.Store
-	drain    time.Duration // of listen.drain
 	stopping atomic.Bool
 }
 
@@ -96,7 +95,6 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	p.herald.tell("Shutting down: answering on for "+p.ready.drain.String(), systemd.Stopping)
 	p.drain(failed)
 	p.herald.tell("Shutting down: waiting for the last requests")
 	p.log.Info("shutting down", "grace", shutdownGrace.String())
@@ -112,14 +110,16 @@ func (p *provider) serve(ctx context.Context, listener net.Listener) error {
 // drain keeps answering, and says that nothing more should be sent, for listen.drain.
 func (p *provider) drain(failed <-chan error) {
 	p.ready.stopping.Store(true)
-	if p.ready.drain == 0 {
+	patience := p.policies.drain()
+	p.herald.tell("Shutting down: answering on for "+patience.String(), systemd.Stopping)
+	if patience == 0 {
 		return
 	}
-	p.log.Info("draining", "for", p.ready.drain.String())
+	p.log.Info("draining", "for", patience.String())
 	select {
 	case err := <-failed:
 		p.log.Error("draining ended early", "err", err)
-	case <-time.After(p.ready.drain):
+	case <-time.After(patience):
 	}
 }
 

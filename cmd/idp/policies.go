@@ -1,7 +1,9 @@
 package main
 
 import (
+	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"near-idp/internal/access"
 	"near-idp/internal/claims"
@@ -10,7 +12,8 @@ import (
 	"near-idp/internal/idp"
 )
 
-// policies are the claim and access policies in force, and who administers. They change all at once.
+// policies are what of the configuration is in force and may change: claim and access policies,
+// who administers, and what is looked at anew each time. They change all at once.
 type policies struct {
 	current atomic.Pointer[inForce]
 }
@@ -20,6 +23,10 @@ type inForce struct {
 	access   *access.Rules
 	defaults clients.Defaults
 	admins   []string
+
+	proxies   []netip.Prefix
+	drain     time.Duration // of listen.drain
+	retention time.Duration // of audit events
 }
 
 func newPolicies(cfg *config.Config) *policies {
@@ -31,7 +38,10 @@ func newPolicies(cfg *config.Config) *policies {
 // set puts those of a valid configuration in force. Requests that are under way end with either.
 func (p *policies) set(cfg *config.Config) {
 	claims, access := cfg.Policies()
-	p.current.Store(&inForce{claims, access, clientDefaults(cfg), cfg.Admin.Accounts})
+	p.current.Store(&inForce{
+		claims: claims, access: access, defaults: clientDefaults(cfg), admins: cfg.Admin.Accounts,
+		proxies: cfg.Proxy.Trusted, drain: cfg.Listen.Drain.Std(), retention: cfg.Audit.Retention.Std(),
+	})
 }
 
 // defaults are what the configuration in force says where a client says nothing.
@@ -39,6 +49,22 @@ func (p *policies) defaults() clients.Defaults { return p.current.Load().default
 
 // admins are the subjects that may sign in to the admin pages.
 func (p *policies) admins() []string { return p.current.Load().admins }
+
+// trusts reports whether the address is that of a proxy in front.
+func (p *policies) trusts(addr netip.Addr) bool {
+	for _, network := range p.current.Load().proxies {
+		if network.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// drain is how long a process that is told to end answers on.
+func (p *policies) drain() time.Duration { return p.current.Load().drain }
+
+// retention is how long audit events are kept; 0: for ever.
+func (p *policies) retention() time.Duration { return p.current.Load().retention }
 
 // profile, claimNames and allowed are what the protocol asks.
 

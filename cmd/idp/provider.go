@@ -71,6 +71,8 @@ type provider struct {
 	certificate   *certificate       // nil: a proxy in front speaks TLS
 	follower      *follower          // nil: there is no file to follow
 	herald        *herald            // nil: nobody is told how it goes
+	chain         *near.Client
+	level         *slog.LevelVar // of the log; nil: it stays as it is
 	issuer        string
 }
 
@@ -79,6 +81,7 @@ type providerOptions struct {
 	Notice  string             // a banner on every page
 	Wallets []templates.Wallet // offered before the configured ones
 	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; nil: it does not change
 
 	// count is newProvider's own: it is called with each request of the admin side.
 	count func(route, method string, status int, took time.Duration)
@@ -135,7 +138,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
 	listed, icons := wallets(cfg)
-	ready := &readiness{store: store, drain: cfg.Listen.Drain.Std()}
+	ready := &readiness{store: store}
 	handler, err := web.New(web.Options{
 		Issuer: cfg.Issuer, Brand: cfg.Branding.Name, Network: cfg.Near.Network, Notice: opts.Notice,
 		Wallets: append(opts.Wallets, listed...), Icons: append(icons, operatorIcons(cfg)...),
@@ -143,8 +146,8 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Announced: offers(cfg, config.Announced), CommandLine: offers(cfg, config.CommandLine), AnotherDevice: offers(cfg, config.Phone), Relays: relays(cfg, store),
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: ready.check, Describe: describe(cfg.Resources),
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer, Now: store.Now}, Sealer: ring,
-		FedCM:          newFedCM(cfg, store, ring, protocol),
-		TrustedProxies: cfg.Proxy.Trusted, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
+		FedCM:        newFedCM(cfg, store, ring, protocol),
+		TrustedProxy: inForce.trusts, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
 		Metrics: publicMetrics{set.Listener(listenerPublic), set.Logins}, Limited: set.Logins.Limited,
 	})
 	if err != nil {
@@ -159,7 +162,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		return nil, err
 	}
 	p := &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
-		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set}
+		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set, chain: chain, level: opts.Level}
 	store.Swept = set.Sweeps.Rows
 	p.watch(chain)
 	return p, nil
@@ -253,7 +256,7 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() {
 		every(ctx, sweepEvery, func() {
 			began := time.Now()
-			_, mine, err := p.store.SweepInTurn(ctx, sweepEvery-sweepSlack, p.audit.Retention.Std())
+			_, mine, err := p.store.SweepInTurn(ctx, sweepEvery-sweepSlack, p.policies.retention())
 			switch {
 			case err != nil && ctx.Err() == nil:
 				p.log.Warn("what expired is not all deleted; the next turn goes on", "err", err)

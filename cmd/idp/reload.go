@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,6 +15,7 @@ import (
 	"near-idp/internal/clients"
 	"near-idp/internal/config"
 	"near-idp/internal/idp"
+	"near-idp/internal/keyring"
 	"near-idp/internal/systemd"
 )
 
@@ -28,9 +30,6 @@ const (
 // configPatience is how long the database may take to apply one.
 const configPatience = 30 * time.Second
 
-// liveKeys are those that take effect while the provider runs. The others need a restart.
-var liveKeys = []string{"clients", "clients_dir", "claim_policies", "access_policies", "groups", "admin.accounts", "encryption.keys"}
-
 // A follower keeps a running provider in step with its configuration. What cannot
 // be used leaves everything as it was.
 type follower struct {
@@ -44,6 +43,7 @@ type follower struct {
 	problem  atomic.Pointer[string] // why what was read last is not in force; nil: it is
 	applied  atomic.Uint64          // how often another one came into force
 	refused  atomic.Uint64          // how often another one did not
+	restart  atomic.Pointer[string] // the keys that need a restart; nil: none
 }
 
 // follow reads the files again when they change, or at once on SIGHUP, until ctx ends.
@@ -63,6 +63,9 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) {
 			again = true
 			if !f.provider.ready.stopping.Load() {
 				f.provider.herald.tell("Reading the configuration again", systemd.Reloading())
+			}
+			if f.provider.certificate != nil {
+				f.provider.certificate.renew(true)
 			}
 		case <-ticker.C:
 		}
@@ -110,22 +113,31 @@ func (f *follower) read(ctx context.Context) {
 	for _, warning := range cfg.Warnings {
 		f.log.Warn(warning)
 	}
-	for _, key := range config.Differences(f.running, cfg) {
-		if top, _, _ := strings.Cut(key, "."); !slices.Contains(liveKeys, top) && !slices.Contains(liveKeys, key) {
-			f.log.Warn(key + " changed: restart to apply")
-		}
+	waiting := config.Differences(f.running.WithLive(cfg), cfg)
+	for _, key := range waiting {
+		f.log.Warn(key + " changed: restart to apply")
+	}
+	f.restart.Store(nil)
+	if len(waiting) > 0 {
+		keys := strings.Join(waiting, ", ")
+		f.restart.Store(&keys)
 	}
 	f.next = cfg
 }
 
-// apply puts what was read in force, the encryption keys first, and then the clients, which are
-// one transaction: if they cannot be, nothing else is. It is tried again until it succeeds, since the database may be away.
+// apply puts what was read in force. First comes what may fail: what is read from files, then the
+// encryption keys, and then the clients, which are one transaction; after a failure nothing that
+// follows is touched. It is tried again until it succeeds, since the database may be away.
 func (f *follower) apply(running context.Context) {
 	ctx, done := context.WithTimeout(running, configPatience)
 	defer done()
 	next := f.running.WithLive(f.next)
 	var plan clients.Plan
-	keys, err := keyVault(next, f.provider.store)
+	use, err := f.prepare(next)
+	var keys keyring.Vault
+	if err == nil {
+		keys, err = keyVault(next, f.provider.store)
+	}
 	if err == nil {
 		err = f.provider.ring.SetKEKs(ctx, keys.KEKs)
 	}
@@ -143,11 +155,43 @@ func (f *follower) apply(running context.Context) {
 		}
 		return
 	}
+	use()
 	changed := config.Differences(f.running, next)
 	f.running, f.next = next, nil
 	f.applied.Add(1)
 	f.problem.Store(nil)
 	f.record(ctx, changed, plan)
+}
+
+// prepare reads all that what has changed refers to, and returns what puts it in force, which cannot fail.
+func (f *follower) prepare(next *config.Config) (use func(), err error) {
+	p, parts := f.provider, []func(){}
+	if files := next.Listen.TLS; p.certificate != nil && files != f.running.Listen.TLS {
+		pair, err := readPair(files)
+		if err != nil {
+			return nil, fmt.Errorf("listen.tls: %w", err)
+		}
+		parts = append(parts, func() { p.certificate.use(files, pair) })
+	}
+	if !slices.Equal(next.Near.RPC, f.running.Near.RPC) {
+		ask, err := p.chain.Replace(next.Near.RPC)
+		if err != nil {
+			return nil, fmt.Errorf("near.rpc: %w", err)
+		}
+		parts = append(parts, ask)
+	}
+	if p.level != nil {
+		var level slog.Level
+		if err := level.UnmarshalText([]byte(next.Telemetry.Log.Level)); err != nil {
+			return nil, fmt.Errorf("telemetry.log.level: %w", err)
+		}
+		parts = append(parts, func() { p.level.Set(level) })
+	}
+	return func() {
+		for _, part := range parts {
+			part()
+		}
+	}, nil
 }
 
 // record tells the log, and the audit log if there is something new, what is in force now.

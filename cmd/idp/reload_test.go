@@ -68,8 +68,9 @@ func follow(t *testing.T) *followed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(f.log, nil))
-	f.provider, err = newProvider(t.Context(), cfg, postgres.New(pgtest.New(t)), providerOptions{Log: log})
+	level := &slog.LevelVar{}
+	log := slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: level}))
+	f.provider, err = newProvider(t.Context(), cfg, postgres.New(pgtest.New(t)), providerOptions{Log: log, Level: level})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func runServe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(cfg)
+	log, level, err := newLogger(cfg)
 	if err != nil {
 		return err
 	}
@@ -66,13 +66,13 @@ func runServe(ctx context.Context, args []string) error {
 	if schema.Newer() {
 		log.Warn("a newer release migrated the database; this one may run on it until the upgrade is complete", "database", schema.Applied, "release", schema.Known)
 	}
-	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log})
+	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log, Level: level})
 	if err != nil {
 		return err
 	}
 	p.herald = herald
 	p.follower = &follower{path: path, files: files, running: cfg, settle: configSettle, provider: p, log: log}
-	p.connections = openConnections(cfg, log)
+	p.connections = openConnections(cfg, p.policies.trusts, log)
 	if cfg.Listen.TLS.Enabled() {
 		if p.certificate, err = openCertificate(cfg.Listen.TLS, log); err != nil {
 			return err
@@ -135,15 +135,15 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 	}
 }
 
-// newLogger writes to standard error as telemetry.log says.
-func newLogger(cfg *config.Config) (*slog.Logger, error) {
-	var level slog.Level
+// newLogger writes to standard error as telemetry.log says. The level may be set later.
+func newLogger(cfg *config.Config) (*slog.Logger, *slog.LevelVar, error) {
+	level := &slog.LevelVar{}
 	if err := level.UnmarshalText([]byte(cfg.Telemetry.Log.Level)); err != nil {
-		return nil, fmt.Errorf("telemetry.log.level: %w", err)
+		return nil, nil, fmt.Errorf("telemetry.log.level: %w", err)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Telemetry.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), level, nil
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	return slog.New(slog.NewJSONHandler(os.Stderr, options)), level, nil
 }

@@ -103,6 +103,13 @@ func (p *provider) state(ctx context.Context) string {
 	if p.follower != nil {
 		if problem := p.follower.problem.Load(); problem != nil {
 			text += "; the changed configuration is not in force: " + *problem
+		} else if keys := p.follower.restart.Load(); keys != nil {
+			text += "; restart to apply " + *keys
+		}
+	}
+	if p.certificate != nil {
+		if problem := p.certificate.problem.Load(); problem != nil {
+			text += "; the new certificate is not used: " + *problem
 		}
 	}
 	return text

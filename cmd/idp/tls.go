@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"near-idp/internal/config"
@@ -23,10 +22,13 @@ const certificateCheck = 10 * time.Second
 // whoever renews it need not restart anything. New files that do not fit together, such as
 // in the moment between the two being written, leave the old ones in use.
 type certificate struct {
-	config.TLS
 	log     *slog.Logger
 	current atomic.Pointer[tls.Certificate]
-	seen    [2]fileState // of the files that were tried last
+	problem atomic.Pointer[string] // why the files of now are not in use; nil: they are
+
+	mu    sync.Mutex
+	files config.TLS
+	seen  [2]fileState // of the files that were tried last
 }
 
 // A fileState tells one version of a file from the next.
@@ -37,39 +39,55 @@ type fileState struct {
 
 // openCertificate reads the files for the first time.
 func openCertificate(files config.TLS, log *slog.Logger) (*certificate, error) {
-	c := &certificate{TLS: files, log: log}
-	if err := c.load(); err != nil {
+	c := &certificate{log: log, files: files, seen: statesOf(files)}
+	pair, err := readPair(files)
+	if err != nil {
 		return nil, fmt.Errorf("listen.tls: %w", err)
 	}
+	c.use(files, pair)
 	return c, nil
 }
 
-// follow reads the files again when they change, or at once on SIGHUP, until ctx ends.
+// follow reads the files again when they change, until ctx ends.
 func (c *certificate) follow(ctx context.Context, interval time.Duration) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-		case <-ticker.C:
-			if c.unchanged() {
-				continue
-			}
-		}
-		if err := c.load(); err != nil {
-			c.log.Error("the new certificate is not used, the old one stays", "cert", c.Cert, "key", c.Key, "err", err)
-		}
-	}
+	every(ctx, interval, func() { c.renew(false) })
 }
 
-// unchanged follows links, which is how clusters swap both files at once.
-func (c *certificate) unchanged() bool {
-	return c.seen == [2]fileState{stateOf(c.Cert), stateOf(c.Key)}
+// renew reads the files again if they have changed, or in any case.
+func (c *certificate) renew(anyway bool) {
+	c.mu.Lock()
+	// Links are followed, which is how clusters swap both files at once.
+	files, now := c.files, statesOf(c.files)
+	changed := now != c.seen
+	c.seen = now // noted before the reading: a file that changes meanwhile is read again
+	c.mu.Unlock()
+	if !changed && !anyway {
+		return
+	}
+	pair, err := readPair(files)
+	if err != nil {
+		text := err.Error()
+		c.problem.Store(&text)
+		c.log.Error("the new certificate is not used, the old one stays", "cert", files.Cert, "key", files.Key, "err", err)
+		return
+	}
+	c.use(files, pair)
+}
+
+// use puts a certificate, and the files that it came from, in the place of those in use.
+func (c *certificate) use(files config.TLS, pair *tls.Certificate) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if files != c.files {
+		c.files, c.seen = files, statesOf(files)
+	}
+	c.current.Store(pair)
+	c.problem.Store(nil)
+	c.log.Info("certificate", "names", names(pair.Leaf), "expires", pair.Leaf.NotAfter)
+}
+
+func statesOf(files config.TLS) [2]fileState {
+	return [2]fileState{stateOf(files.Cert), stateOf(files.Key)}
 }
 
 func stateOf(path string) fileState {
@@ -80,19 +98,15 @@ func stateOf(path string) fileState {
 	return fileState{info.ModTime(), info.Size()}
 }
 
-func (c *certificate) load() error {
-	// Noted before the reading: a file that changes meanwhile is read again.
-	c.seen = [2]fileState{stateOf(c.Cert), stateOf(c.Key)}
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+func readPair(files config.TLS) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 	if err != nil {
-		return fmt.Errorf("%w%s", err, config.Remedy(err))
+		return nil, fmt.Errorf("%w%s", err, config.Remedy(err))
 	}
 	if now := time.Now(); now.After(pair.Leaf.NotAfter) {
-		return fmt.Errorf("%s expired on %s", c.Cert, pair.Leaf.NotAfter.Format(time.DateOnly))
+		return nil, fmt.Errorf("%s expired on %s", files.Cert, pair.Leaf.NotAfter.Format(time.DateOnly))
 	}
-	c.current.Store(&pair)
-	c.log.Info("certificate", "names", names(pair.Leaf), "expires", pair.Leaf.NotAfter)
-	return nil
+	return &pair, nil
 }
 
 func names(leaf *x509.Certificate) []string {

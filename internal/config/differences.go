@@ -33,6 +33,11 @@ func (c *Config) WithLive(next *Config) *Config {
 	live.ClaimPolicies, live.AccessPolicies, live.Groups = next.ClaimPolicies, next.AccessPolicies, next.Groups
 	live.Admin.Accounts = next.Admin.Accounts
 	live.Encryption = next.Encryption
+	live.Listen.Drain, live.Proxy, live.Near.RPC = next.Listen.Drain, next.Proxy, next.Near.RPC
+	live.Audit.Retention, live.Telemetry.Log.Level = next.Audit.Retention, next.Telemetry.Log.Level
+	if c.Listen.TLS.Enabled() && next.Listen.TLS.Enabled() {
+		live.Listen.TLS = next.Listen.TLS
+	}
 	live.places = next.places
 	return &live
 }

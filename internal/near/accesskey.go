@@ -66,7 +66,7 @@ func (c *Client) CheckAccessKey(ctx context.Context, id AccountID, key PublicKey
 	if check, ok := c.cache.lookup(id, key, asked); ok {
 		return check, nil
 	}
-	answer, err := c.ask(ctx, viewAccessKey(id, key), c.providers)
+	answer, err := c.ask(ctx, viewAccessKey(id, key), c.providers())
 	if err != nil {
 		return KeyCheck{}, err
 	}
@@ -121,7 +121,7 @@ func (c *Client) isUnfundedImplicit(id AccountID, key PublicKey) bool {
 // access key" for accounts that do not exist, too.
 func (c *Client) accountExistsAt(ctx context.Context, id AccountID, answer view) (bool, error) {
 	order := []*provider{answer.provider}
-	for _, p := range c.providers {
+	for _, p := range c.providers() {
 		if p != answer.provider {
 			order = append(order, p)
 		}
@@ -144,17 +144,18 @@ func (c *Client) accountExistsAt(ctx context.Context, id AccountID, answer view)
 // returns nil if enough of them are fit to be asked. It is meant for start-up
 // and readiness checks.
 func (c *Client) CheckProviders(ctx context.Context) error {
-	calls := make([]*statusCall, len(c.providers))
-	for i, p := range c.providers {
+	providers := c.providers()
+	calls := make([]*statusCall, len(providers))
+	for i, p := range providers {
 		calls[i] = c.checkStatus(p)
 	}
 	var failures []failure
 	for i, call := range calls {
 		if _, err := call.wait(ctx); err != nil {
-			failures = append(failures, failure{c.providers[i], err})
+			failures = append(failures, failure{providers[i], err})
 		}
 	}
-	if len(c.providers)-len(failures) < c.quorum {
+	if len(providers)-len(failures) < c.quorum {
 		return cannotTell(failures)
 	}
 	return nil

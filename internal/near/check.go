@@ -19,9 +19,10 @@ type Health struct {
 // Check asks every provider for its chain and head, whatever the breakers and earlier
 // answers say, and returns what each answered, in their order.
 func (c *Client) Check(ctx context.Context) []Health {
-	list := make([]Health, len(c.providers))
+	providers := c.providers()
+	list := make([]Health, len(providers))
 	var group sync.WaitGroup
-	for i, p := range c.providers {
+	for i, p := range providers {
 		group.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, c.tryTimeout)
 			defer cancel()

@@ -60,7 +60,8 @@ const maxCacheTTL = 5 * time.Second
 // use.
 type Client struct {
 	network               string
-	providers             []*provider
+	options               Options
+	asked                 atomic.Pointer[[]*provider]
 	quorum                int
 	allowUnfundedImplicit bool
 
@@ -90,9 +91,9 @@ func NewClient(o Options) (*Client, error) {
 	if min(o.TryTimeout, o.Budget, o.HedgeDelay, o.RetryDelay, o.MaxHeadAge) < 0 {
 		return nil, errors.New("near: a negative duration is configured for RPC")
 	}
-	return &Client{
+	c := &Client{
 		network:               o.Network,
-		providers:             providers,
+		options:               o,
 		quorum:                o.Quorum,
 		allowUnfundedImplicit: o.AllowUnfundedImplicit,
 		tryTimeout:            o.TryTimeout,
@@ -104,7 +105,27 @@ func NewClient(o Options) (*Client, error) {
 		now:                   o.Now,
 		log:                   o.Logger,
 		observe:               o.Observe,
-	}, nil
+	}
+	c.asked.Store(&providers)
+	return c, nil
+}
+
+// providers are those asked now, in their order.
+func (c *Client) providers() []*provider { return *c.asked.Load() }
+
+// Replace returns a function that has these URLs asked from then on instead; questions that
+// are under way end with those that they began with. An error replaces nothing.
+func (c *Client) Replace(urls []string) (use func(), err error) {
+	o := c.options
+	o.URLs = urls
+	providers, err := o.providers()
+	if err != nil {
+		return nil, err
+	}
+	if c.quorum > len(providers) {
+		return nil, fmt.Errorf("near: a quorum of %d cannot be met by %d RPC URLs", c.quorum, len(providers))
+	}
+	return func() { c.asked.Store(&providers) }, nil
 }
 
 func (o Options) withDefaults() Options {

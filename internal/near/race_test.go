@@ -80,7 +80,7 @@ func TestSlowProviderIsHedged(t *testing.T) {
 	}
 	// Having kept three logins waiting, it is left out.
 	before := chains[0].Requests()
-	waitFor(t, func() bool { return !client.providers[0].breaker.admit(client.now()) })
+	waitFor(t, func() bool { return !client.providers()[0].breaker.admit(client.now()) })
 	wantStatus(t, client, w, Authorised)
 	if chains[0].Requests() != before {
 		t.Error("the slow provider is still asked first")

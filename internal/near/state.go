@@ -34,7 +34,7 @@ type ProviderState struct {
 // State returns how the client is doing.
 func (c *Client) State() State {
 	s := State{Hits: c.cache.hits.Load(), Misses: c.cache.misses.Load(), Cached: c.cache.size()}
-	for _, p := range c.providers {
+	for _, p := range c.providers() {
 		s.Providers = append(s.Providers, ProviderState{p.host, p.breaker.open()})
 	}
 	return s

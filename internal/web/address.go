@@ -62,12 +62,7 @@ func peer(r *http.Request) netip.Addr {
 }
 
 func (s *server) isTrustedProxy(addr netip.Addr) bool {
-	for _, prefix := range s.TrustedProxies {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return s.TrustedProxy != nil && s.TrustedProxy(addr)
 }
 
 // network is what limits count: an IPv4 address, or the /64 that one IPv6 sender commands.

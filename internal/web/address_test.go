@@ -13,7 +13,9 @@ import (
 // address that he has.
 func TestForwardedAddressIsTakenFromTrustedProxiesOnly(t *testing.T) {
 	t.Parallel()
-	s := &server{Options: Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:aa::/48")}}}
+	s := &server{Options: Options{TrustedProxy: func(addr netip.Addr) bool {
+		return netip.MustParsePrefix("10.0.0.0/8").Contains(addr) || netip.MustParsePrefix("2001:db8:aa::/48").Contains(addr)
+	}}}
 	for _, tt := range []struct {
 		name, from string
 		forwarded  []string

@@ -173,11 +173,11 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		Wallets:   []templates.Wallet{{ID: "mynearwallet", Name: "MyNearWallet", Kind: templates.WalletRedirect, URL: "https://testnet.mynearwallet.com"}},
 		Announced: true, CommandLine: true,
 		Logins: f, Protocol: f, Clients: f,
-		Ready:          func(context.Context) error { return nil },
-		Describe:       func(string) text.Message { return "Learn {scope}" },
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-		Log:            slog.New(slog.NewJSONHandler(&log, nil)),
-		Now:            func() time.Time { return testNow },
+		Ready:        func(context.Context) error { return nil },
+		Describe:     func(string) text.Message { return "Learn {scope}" },
+		TrustedProxy: netip.MustParsePrefix("10.0.0.0/8").Contains,
+		Log:          slog.New(slog.NewJSONHandler(&log, nil)),
+		Now:          func() time.Time { return testNow },
 	}
 	for _, c := range change {
 		c(&opts)

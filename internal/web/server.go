@@ -127,8 +127,9 @@ type Options struct {
 	Limits Limits
 	// Limited is told the bucket of each request that was one too many; nil: nobody is.
 	Limited func(bucket string)
-	// TrustedProxies may name the request id and the sender of what they pass on; nobody else may.
-	TrustedProxies []netip.Prefix
+	// TrustedProxy reports who may name the request id and the sender of what it passes on; nobody
+	// else may. nil: nobody.
+	TrustedProxy func(netip.Addr) bool
 
 	// Audit takes down what was refused or failed; nil: nobody does. It must not block.
 	Audit func(idp.Event)
