@@ -50,7 +50,8 @@ const (
 type site struct {
 	testing.TB
 	dsn     string
-	port    int // of the issuer
+	direct  string // beside a pooler; empty: dsn is direct
+	port    int    // of the issuer
 	issuer  string
 	network string
 	chain   *neartest.Chain
@@ -94,12 +95,12 @@ func (s *site) configure(port int, rpc string) string {
 	}
 	text := fmt.Sprintf(`issuer: %s
 listen: {%s}
-database: {url: %q}
+database: {url: %q, direct_url: %q}
 encryption: {keys: ["${ENCRYPTION_KEY}"]}
 near: {network: %s, rpc: [%q]}
 telemetry: {log: {level: debug}}
 rate_limits: {%s}
-clients:%s`, s.issuer, listen, s.dsn, s.network, rpc, s.limits, siteClients+s.more)
+clients:%s`, s.issuer, listen, s.dsn, s.direct, s.network, rpc, s.limits, siteClients+s.more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}

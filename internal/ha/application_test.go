@@ -102,8 +102,10 @@ func (a *application) once(method, path, body string, header ...string) (*reply,
 		switch {
 		case err != nil || response.Header.Get(headerCut) != "":
 			p.cut++
+			p.lastNot = now
 		case response.StatusCode == http.StatusServiceUnavailable:
 			p.unavailable++
+			p.lastNot = now
 		default:
 			p.succeeded(now)
 		}

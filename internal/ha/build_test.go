@@ -35,7 +35,11 @@ func programs(t *testing.T) (provider, toxiproxy string) {
 // overlay names the files that take the place of others in a build.
 func overlay(t *testing.T, dir, root string) string {
 	t.Helper()
-	clock := filepath.Join(runtime.GOROOT(), "src/time/time.go")
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := filepath.Join(strings.TrimSpace(string(goroot)), "src/time/time.go")
 	text, err := os.ReadFile(clock)
 	if err != nil {
 		t.Fatal(err)

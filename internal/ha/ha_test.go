@@ -90,7 +90,7 @@ func newSite(t *testing.T, unit time.Duration) *site {
 func (s *site) configure(r *replica) {
 	s.Helper()
 	text := fmt.Sprintf(`issuer: %s
-listen: {public: %q, admin: "off", drain: 1s}
+listen: {public: %q, admin: "off", ops: "off", drain: 1s}
 database: {url: %q, max_conns: 20}
 encryption: {keys: ["the-encryption-key-of-the-harness-1"]}
 near: {network: testnet, rpc: [%q, %q]}
@@ -134,7 +134,8 @@ func (s *site) begin(name string) {
 // last is the phase that just ended.
 func (s *site) last() *phase { return s.phases[len(s.phases)-1] }
 
-// recovers ends a phase once people sign in again and both replicas follow changes.
+// recovers ends a phase once people sign in again, both replicas follow changes, and nobody
+// was refused for a second: an RPC provider that failed is left out for ten.
 func (s *site) recovers() {
 	s.Helper()
 	began := time.Now()
@@ -144,6 +145,11 @@ func (s *site) recovers() {
 		return s.ledger.phase.lastLogin.After(began)
 	})
 	s.follows()
+	trial.Eventually(s, "nobody is refused", time.Minute, func() bool {
+		s.ledger.mu.Lock()
+		defer s.ledger.mu.Unlock()
+		return time.Since(s.ledger.phase.lastNot) > time.Second
+	})
 }
 
 // follows disables a client by hand and waits until both replicas refuse it: they hear of

@@ -33,7 +33,7 @@ type phase struct {
 	requests, unavailable, cut   int
 	logins, refreshes, lostCodes int
 	began, ended                 time.Time
-	lastLogin, lastAny           time.Time
+	lastLogin, lastAny, lastNot  time.Time
 	outage, loginOutage          time.Duration
 }
 
