@@ -20,15 +20,15 @@ type cost struct {
 	trips, commits int // round trips; commits that write
 }
 
-// The budget: six round trips and three writing commits for a login with a new
+// The budget: five round trips and three writing commits for a login with a new
 // session, and one statement for whatever follows.
 var budget = []cost{
 	{"authorize", 1, 1},
 	{"login page", 1, 0},
-	{"verify", 2, 1}, // the challenge is read; nonce, session and code are one statement
+	{"verify", 1, 1}, // the challenge is remembered; nonce, session and code are one statement
 	{"token", 1, 1},
 	{"userinfo", 1, 0},
-	{"refresh", 2, 1}, // the grant is read, the chain asked, the token rotated
+	{"refresh", 1, 1}, // the grant is remembered, the chain asked, the token rotated
 	{"userinfo again", 1, 0},
 	{"introspect", 1, 0},
 	{"revoke", 1, 1},
