@@ -58,15 +58,13 @@ func TestSlowSendersAreCutOffAndHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, pgtest.DSN(t))
 	s.admin = fmt.Sprintf("http://admin.localhost:%d", freePort(t))
+	s.ops = fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	p := s.serve()
 	public, beside := strings.TrimPrefix(p.base, "http://"), s.adminAddress()
 	var group sync.WaitGroup
 	for i := range 200 { // slowloris: headers without an end
 		group.Go(func() {
-			address := public
-			if i%4 == 0 {
-				address = beside
-			}
+			address := []string{public, public, beside, s.ops}[i%4]
 			if _, took := p.drip(address, "GET /authorize HTTP/1.1\r\nHost: x\r\nX-A: ", 500*time.Millisecond); took > 12*time.Second {
 				t.Errorf("slow headers held a connection for %v", took)
 			}
@@ -87,6 +85,9 @@ func TestSlowSendersAreCutOffAndHoldUpNobody(t *testing.T) {
 	time.Sleep(time.Second) // until all of them are at it
 	began := time.Now()
 	p.signIn("rs256", "openid")
+	if r, err := http.Get("http://" + s.ops + "/metrics"); err != nil || r.StatusCode != http.StatusOK {
+		t.Errorf("metrics meanwhile: %v %v", r, err)
+	}
 	if r := p.browser().send("GET", "http://"+beside+"/admin/v1/self", ""); r.status != http.StatusUnauthorized {
 		t.Errorf("the admin side meanwhile: %d %s", r.status, r.body)
 	}
