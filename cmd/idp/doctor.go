@@ -12,17 +12,18 @@ import (
 
 	"near-idp/internal/config"
 	"near-idp/internal/doctor"
-	"near-idp/internal/idp"
 	"near-idp/internal/near"
 	"near-idp/internal/postgres"
 )
 
 func runDoctor(ctx context.Context, args []string) error {
 	o := newOptions("doctor", "", `
-Looks for what is wrong and says what to do about it: the configuration, the database and
-its schema, the signing keys, the RPC providers and their chain, and, as a relying party
-and a browser see them, DNS, TLS, discovery, the clock, the JWKS, cookies and headers. It
-changes nothing. It exits with 1 if a check failed.
+Looks for what is wrong and says what to do about it: the configuration, the database, its
+schema and clock, the rights of its role, whether it keeps what it acknowledged, its
+connections, what expired and is still there, the room that tables take, the
+signing keys, their rotation and what wraps them, the RPC providers and their chain, and, as a
+relying party and a browser see them, DNS, TLS, discovery, the clock, the JWKS, cookies
+and headers. It changes nothing. It exits with 1 if a check failed.
 
 Examples:
   idp doctor
@@ -100,7 +101,13 @@ func examine(ctx context.Context, name string) (results []doctor.Result, cfg *co
 		return append(results, doctor.Bad("database", err, databaseRemedy(cfg))), cfg
 	}
 	results = append(results, doctor.Good("database", "it answers"))
-	return append(results, checkSchema(ctx, cfg, store), checkDatabaseClock(ctx, store), checkKeys(ctx, cfg, store)), cfg
+	schema := checkSchema(ctx, cfg, store)
+	results = append(results, schema, checkDatabaseClock(ctx, store))
+	results = append(results, checkKeys(ctx, cfg, store)...)
+	if schema.State == doctor.Failed {
+		return append(results, doctor.Result{Check: "database health", State: doctor.Skipped, Detail: "not looked at, since a check before it failed"}), cfg
+	}
+	return append(results, checkOperation(ctx, cfg, store)...), cfg
 }
 
 func databaseRemedy(cfg *config.Config) string {
@@ -144,23 +151,6 @@ func checkDatabaseClock(ctx context.Context, store *postgres.Store) doctor.Resul
 		return doctor.Bad("database clock", fmt.Errorf("the database's clock and this machine's differ by %s", skew), "Let NTP set both clocks.")
 	}
 	return doctor.Good("database clock", "it agrees with this machine's")
-}
-
-func checkKeys(ctx context.Context, cfg *config.Config, store *postgres.Store) doctor.Result {
-	vault, err := keyVault(cfg, store)
-	if err != nil {
-		return doctor.Bad("signing keys", err, "Replace the key in encryption.keys; if it has wrapped signing keys already, keep the old one after it.")
-	}
-	n, err := vault.Check(ctx)
-	switch {
-	case errors.Is(err, idp.ErrUnavailable):
-		return doctor.Bad("signing keys", err, databaseRemedy(cfg))
-	case err != nil:
-		return doctor.Bad("signing keys", err, "Add the encryption key that wrapped them back to encryption.keys; the first encrypts, all decrypt.")
-	case n == 0:
-		return doctor.Good("signing keys", "none yet: the first start makes them")
-	}
-	return doctor.Good("signing keys", "%d keys, each opens with encryption.keys", n)
 }
 
 // checkRPC fails if no provider can be used, and warns of each that cannot.

@@ -99,16 +99,20 @@ Examples:
   idp key rotate --now`)
 	alg := o.String("alg", "", "only the key of `ALG`: one of signing.algs, or HS256 for codes and refresh tokens")
 	atOnce := o.Bool("now", false, "sign with the successor at once, an emergency measure")
-	t, out := o.targetFlags(), o.formatFlag()
+	t, out, dry := o.targetFlags(), o.formatFlag(), o.dryRunFlag()
 	if err := o.Parse(args); err != nil {
 		return err
 	}
-	list, waiting, err := t.rotateKeys(ctx, *alg, *atOnce)
+	list, waiting, err := t.rotateKeys(ctx, *alg, *atOnce, *dry)
 	if errors.Is(err, idp.ErrConflict) {
 		return hint(err)
 	}
 	if err != nil {
 		return err
+	}
+	if *dry {
+		fmt.Println("A successor can be made; nothing was changed.")
+		return nil
 	}
 	if waiting != nil {
 		warn(strings.ReplaceAll(hint(waiting).Error(), "\n", "\n     "))

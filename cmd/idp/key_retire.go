@@ -24,17 +24,21 @@ Examples:
   idp key retire yJ0hDPwJ2XVmVj7bTsDY8QTqkHSZhpcRVkLdhYvQJXs
   idp key retire yJ0hDPwJ2XVmVj7bTsDY8QTqkHSZhpcRVkLdhYvQJXs --compromised`)
 	compromised := o.Bool("compromised", false, "it is in the wrong hands: make everything that it signed worthless")
-	t, out := o.targetFlags(), o.formatFlag()
+	t, out, dry := o.targetFlags(), o.formatFlag(), o.dryRunFlag()
 	kid, err := o.parse(args, 1, 1)
 	if err != nil {
 		return err
 	}
-	r, err := t.retireKey(ctx, kid[0], *compromised)
+	r, err := t.retireKey(ctx, kid[0], *compromised, *dry)
 	if errors.Is(err, idp.ErrNotFound) || errors.Is(err, idp.ErrConflict) {
 		return fmt.Errorf("%w; `idp key list` shows those that exist", err)
 	}
 	if err != nil {
 		return err
+	}
+	if *dry {
+		fmt.Printf("Key %s can be taken out of service; nothing was changed.\n", kid[0])
+		return nil
 	}
 	if *compromised && (r.MAC || r.Successor != nil && r.Successor.Alg == algMAC) {
 		warn("codes and refresh tokens made with this key are worthless: people sign in again")

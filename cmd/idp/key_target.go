@@ -25,15 +25,15 @@ func (t target) keys(ctx context.Context) ([]keyring.KeyInfo, error) {
 	return keyring.Vault{Store: store, Algs: cfg.Signing.Algs}.List(ctx)
 }
 
-// rotateKeys is keyring.Vault.RotateAll for the target.
-func (t target) rotateKeys(ctx context.Context, alg string, atOnce bool) (list []keyring.KeyInfo, waiting, err error) {
+// rotateKeys is keyring.Vault.RotateAll for the target, or its check that changes nothing.
+func (t target) rotateKeys(ctx context.Context, alg string, atOnce, dry bool) (list []keyring.KeyInfo, waiting, err error) {
 	if t.elsewhere() {
 		var page struct{ Items []keyring.KeyInfo }
 		in := map[string]any{"now": atOnce}
 		if alg != "" {
 			in["alg"] = alg
 		}
-		err := t.call(ctx, "POST", keysPath+":rotate", in, &page)
+		err := t.call(ctx, "POST", keysPath+":rotate"+dryRun(dry), in, &page)
 		return page.Items, nil, err
 	}
 	v, err := t.vault(ctx)
@@ -44,13 +44,16 @@ func (t target) rotateKeys(ctx context.Context, alg string, atOnce bool) (list [
 	if alg != "" && !v.Rotates(alg) {
 		return nil, nil, usage(t.options.Name(), "--alg %q is not one of signing.algs (%s) or %s", alg, strings.Join(v.Algs, ", "), algMAC)
 	}
+	if dry {
+		return nil, nil, v.CheckRotate(ctx, alg, atOnce)
+	}
 	return v.RotateAll(ctx, alg, atOnce)
 }
 
-// retireKey is keyring.Vault.TakeOut for the target.
-func (t target) retireKey(ctx context.Context, kid string, compromised bool) (r keyring.Retirement, err error) {
+// retireKey is keyring.Vault.TakeOut for the target, or its check that changes nothing.
+func (t target) retireKey(ctx context.Context, kid string, compromised, dry bool) (r keyring.Retirement, err error) {
 	if t.elsewhere() {
-		err := t.call(ctx, "POST", keysPath+"/"+url.PathEscape(kid)+":retire", map[string]any{"compromised": compromised}, &r)
+		err := t.call(ctx, "POST", keysPath+"/"+url.PathEscape(kid)+":retire"+dryRun(dry), map[string]any{"compromised": compromised}, &r)
 		return r, err
 	}
 	v, err := t.vault(ctx)
@@ -58,6 +61,9 @@ func (t target) retireKey(ctx context.Context, kid string, compromised bool) (r 
 		return r, err
 	}
 	defer v.close()
+	if dry {
+		return r, v.CheckTakeOut(ctx, kid, compromised)
+	}
 	return v.TakeOut(ctx, kid, compromised)
 }
 

@@ -26,7 +26,7 @@ func runMigrateUp(ctx context.Context, args []string) error {
 	o := newOptions("migrate up", "", `
 Applies the migrations that the database lacks. It is safe to run twice, from
 several machines at once, and while the previous release serves: a migration that
-cannot have its table within two seconds lets sign-ins through and tries again.
+cannot have its table at once lets sign-ins through and tries again.
 
 Example:
   idp migrate up --config /etc/idp/config.yaml`)

@@ -83,6 +83,13 @@ func TestUpgradeFailsNoLogin(t *testing.T) {
 	again.Stop()
 	people.more(20)
 	people.end()
+	for _, p := range []*process{old, fresh, again} {
+		for line := range strings.Lines(p.Written.String()) {
+			if strings.Contains(line, `"status":5`) || strings.Contains(line, `"level":"ERROR"`) {
+				t.Logf("%.600s", line)
+			}
+		}
+	}
 	t.Logf("%d logins", people.logins.Load())
 }
 

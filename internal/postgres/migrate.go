@@ -19,30 +19,34 @@ import (
 
 const (
 	// lockWait is how long a migration waits for a table, and whatever comes after it waits
-	// for the migration: a sign-in has that patience. It is longer than the second after
-	// which autovacuum gives way to who waits for it.
-	lockWait = "2s"
-	// lockTries bounds how often it then tries again.
-	lockTries    = 30
-	maxLockPause = 10 * time.Second
-	lockNotFree  = "55P03" // lock_not_available
+	// for the migration: a sign-in has that patience. It is shorter than the second after
+	// which PostgreSQL looks for deadlocks: of a migration that has one table and wants
+	// another, and a sign-in that does so the other way round, the migration gives way.
+	lockWait = "500ms"
+	// longLockWait is that of the last tries: it is longer than that second, after which
+	// autovacuum gives way to who waits for it.
+	longLockWait = "2s"
+	// lockTries bounds how often it tries, longLockTries of them with the longer patience.
+	lockTries     = 30
+	longLockTries = 8
+	maxLockPause  = 5 * time.Second
+	lockNotFree   = "55P03" // lock_not_available
 )
 
 // Migrate brings the schema up to date and returns the names of the steps it
 // applied. Replicas that start together wait for one another on a session lock. A step that
-// cannot have the table it changes within two seconds lets everybody else through, and is
+// cannot have the table it changes at once lets everybody else through, and is
 // tried again for some minutes.
 func (s *Store) Migrate(ctx context.Context) (names []string, err error) {
 	if err := s.refusePooler(ctx); err != nil {
 		return nil, err
 	}
-	provider, done, err := s.goose()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	for try, pause := 1, 100*time.Millisecond; ; try++ {
-		results, err := provider.Up(ctx)
+		wait := lockWait
+		if try > lockTries-longLockTries {
+			wait = longLockWait
+		}
+		results, err := s.migrateOnce(ctx, wait)
 		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 			results = partial.Applied
 		}
@@ -67,8 +71,17 @@ func (s *Store) Migrate(ctx context.Context) (names []string, err error) {
 	}
 }
 
+func (s *Store) migrateOnce(ctx context.Context, lockWait string) ([]*goose.MigrationResult, error) {
+	provider, done, err := s.goose(lockWait)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return provider.Up(ctx)
+}
+
 // goose works on connections of its own, whose settings end with them.
-func (s *Store) goose() (*goose.Provider, func() error, error) {
+func (s *Store) goose(lockWait string) (*goose.Provider, func() error, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // seconds, times
 	if err != nil {
 		return nil, nil, err
