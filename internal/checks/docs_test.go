@@ -106,3 +106,36 @@ func TestEveryModuleThatIsPlayedIsListed(t *testing.T) {
 		}
 	}
 }
+
+var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// TestLinksOfDocumentsLeadSomewhere follows those that stay in the repository.
+func TestLinksOfDocumentsLeadSomewhere(t *testing.T) {
+	documents, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil || len(documents) < 10 {
+		t.Fatalf("%d documents, %v", len(documents), err)
+	}
+	recipes, err := filepath.Glob(filepath.Join(repository, "docs", "recipes", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents = append(documents, recipes...)
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} {
+		documents = append(documents, filepath.Join(repository, name))
+	}
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range markdownLink.FindAllStringSubmatch(string(text), -1) {
+			path, _, _ := strings.Cut(match[1], "#")
+			if path == "" || strings.Contains(path, ":") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), path)); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+}

@@ -143,7 +143,7 @@ func layout(config, layer []byte, arch, version string) ([]byte, error) {
 		{"blobs/sha256/", 0o755, nil},
 		{"index.json", 0o644, text(map[string]any{"schemaVersion": 2, "mediaType": ociIndex, "manifests": []any{named}})},
 		{"manifest.json", 0o644, text([]any{map[string]any{
-			"Config": blob(config), "RepoTags": []string{"near-idp:" + tag(version)}, "Layers": []string{blob(layer)},
+			"Config": blob(config), "RepoTags": []string{"near-idp:" + tag(version), "near-idp:latest"}, "Layers": []string{blob(layer)},
 		}})},
 		{"oci-layout", 0o644, text(map[string]string{"imageLayoutVersion": "1.0.0"})},
 	}

@@ -162,7 +162,7 @@ func TestImageHoldsTheProgramAndWhatItTrusts(t *testing.T) {
 		RepoTags []string
 		Layers   []string
 	}
-	if err := json.Unmarshal(files["manifest.json"], &docker); err != nil || len(docker) != 1 || files[docker[0].Config] == nil || files[docker[0].Layers[0]] == nil || docker[0].RepoTags[0] != "near-idp:v1.2.3-4" {
+	if err := json.Unmarshal(files["manifest.json"], &docker); err != nil || len(docker) != 1 || files[docker[0].Config] == nil || files[docker[0].Layers[0]] == nil || !slices.Equal(docker[0].RepoTags, []string{"near-idp:v1.2.3-4", "near-idp:latest"}) {
 		t.Errorf("%+v, %v", docker, err)
 	}
 }
