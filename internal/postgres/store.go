@@ -139,8 +139,15 @@ func (s *Store) Close() {
 	}
 }
 
-// Ping reports whether the database answers; the error wraps idp.ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error { return translate(s.db.Ping(ctx)) }
+// Ping reports whether the database answers; the error wraps idp.ErrUnavailable. Once it
+// says so, statements are tried again.
+func (s *Store) Ping(ctx context.Context) error {
+	err := translate(s.db.Ping(ctx))
+	if err == nil {
+		s.db.away.Store(false)
+	}
+	return err
+}
 
 // translate maps a driver's error to the vocabulary: no rows is ErrNotFound, a
 // duplicate key ErrConflict, and a server that cannot be reached or is going
