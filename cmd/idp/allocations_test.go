@@ -28,12 +28,12 @@ import (
 // server of net/http adds some thirty to each.
 var allocationBudget = map[string]int{
 	"authorize":  110,
-	"challenge":  97,
-	"verify":     560,
-	"token":      790,
-	"userinfo":   200,
-	"refresh":    830,
-	"introspect": 138,
+	"challenge":  46,
+	"verify":     420,
+	"token":      690,
+	"userinfo":   122,
+	"refresh":    690,
+	"introspect": 112,
 	"discovery":  75,
 	"jwks":       40,
 }
