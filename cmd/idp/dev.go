@@ -162,7 +162,7 @@ func (d *development) run(ctx context.Context, network string) error {
 	if _, err := os.Stat(filepath.Join(d.dir, "data")); errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stdout, "\n  Making a database in "+d.dir+". This happens once.")
 	}
-	store, stop, err := startStore(ctx, d.cfg, d.log)
+	store, stop, err := startStore(ctx, d.cfg, nil, d.log)
 	if err != nil {
 		return err
 	}

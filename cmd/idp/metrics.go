@@ -7,6 +7,7 @@ import (
 	"near-idp/internal/metrics"
 	"near-idp/internal/near"
 	"near-idp/internal/postgres"
+	"near-idp/internal/tracing"
 	"near-idp/internal/web"
 )
 
@@ -36,10 +37,18 @@ func countAdmin(set *metrics.Set) func(route, method string, status int, took ti
 const scrapePatience = 2 * time.Second
 
 // watch adds to the metrics what the parts of a provider know of themselves.
-func (p *provider) watch(chain *near.Client) {
+func (p *provider) watch(chain *near.Client, tracer *tracing.Tracer) {
 	p.metrics.Watch(p.poolSources()...)
 	p.metrics.Watch(memorySources(p, chain)...)
 	p.metrics.Watch(p.workSources()...)
+	p.metrics.Watch(metrics.Source{Name: "idp_trace_spans_total", Help: "Spans by what became of them.", Labels: []string{"result"}, Counter: true, Read: func(emit func(float64, ...string)) {
+		var exported, dropped uint64
+		if tracer != nil {
+			exported, dropped = tracer.State()
+		}
+		emit(float64(exported), "exported")
+		emit(float64(dropped), "dropped")
+	}})
 }
 
 func gaugeOf(name, help string, read func() float64) metrics.Source {

@@ -27,6 +27,7 @@ import (
 	"near-idp/internal/oauth"
 	"near-idp/internal/postgres"
 	"near-idp/internal/text"
+	"near-idp/internal/tracing"
 	"near-idp/internal/web"
 	"near-idp/web/templates"
 )
@@ -83,6 +84,8 @@ type providerOptions struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar // of Log; nil: it does not change
 
+	tracer *tracing.Tracer // nil: nothing is recorded
+
 	// count is newProvider's own: it is called with each request of the admin side.
 	count func(route, method string, status int, took time.Duration)
 }
@@ -116,8 +119,12 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	chain, err := near.NewClient(near.Options{
 		Network: cfg.Near.Network, URLs: cfg.Near.RPC,
 		AllowUnfundedImplicit: cfg.Near.AllowUnfundedImplicit, Logger: opts.Log, Now: store.Now,
-		Observe: func(_ context.Context, host, outcome string, _ time.Time, took time.Duration) {
-			set.RPC.Asked(host, outcome, took, "")
+		Observe: func(ctx context.Context, host, outcome string, began time.Time, took time.Duration) {
+			trace := ""
+			if opts.tracer != nil {
+				trace = opts.tracer.Asked(ctx, host, outcome, began, took)
+			}
+			set.RPC.Asked(host, outcome, took, trace)
 		},
 	})
 	if err != nil {
@@ -148,13 +155,13 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer, Now: store.Now}, Sealer: ring,
 		FedCM:        newFedCM(cfg, store, ring, protocol),
 		TrustedProxy: inForce.trusts, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
-		Metrics: publicMetrics{set.Listener(listenerPublic), set.Logins}, Limited: set.Logins.Limited,
+		Metrics: publicMetrics{set.Listener(listenerPublic), set.Logins}, Limited: set.Logins.Limited, Trace: requestTracer(opts.tracer),
 	})
 	if err != nil {
 		return nil, err
 	}
 	courier := logout.New(logout.Options{
-		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: outboundClient(cfg), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
+		Issuer: cfg.Issuer, Store: store, Clients: registry, Keys: ring, HTTP: traced(opts.tracer, "back-channel logout", outboundClient(cfg)), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
 	})
 	collector := logos.New(logos.Options{Store: store, HTTP: logoClient(cfg), Log: opts.Log})
 	side, err := newAdminSide(cfg, opts, ownClient, inForce, store, protocol, ring, logins, refusals.Record)
@@ -164,7 +171,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	p := &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set, chain: chain, level: opts.Level}
 	store.Swept = set.Sweeps.Rows
-	p.watch(chain)
+	p.watch(chain, opts.tracer)
 	return p, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"near-idp/internal/idp"
 	"near-idp/internal/postgres"
 	"near-idp/internal/systemd"
+	"near-idp/internal/tracing"
 )
 
 // runServe is the production path: "idp serve".
@@ -44,7 +45,9 @@ func runServe(ctx context.Context, args []string) error {
 	}
 	herald := &herald{manager: manager, log: log}
 	herald.tell("Starting: waiting for the database")
-	store, stop, err := startStore(ctx, cfg, log)
+	tracer := newTracer(cfg, log)
+	defer closeTracer(tracer, log)
+	store, stop, err := startStore(ctx, cfg, tracer, log)
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func runServe(ctx context.Context, args []string) error {
 	if schema.Newer() {
 		log.Warn("a newer release migrated the database; this one may run on it until the upgrade is complete", "database", schema.Applied, "release", schema.Known)
 	}
-	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log, Level: level})
+	p, err := newProvider(ctx, cfg, store, providerOptions{Log: log, Level: level, tracer: tracer})
 	if err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func runServe(ctx context.Context, args []string) error {
 
 // startStore opens the configured database, or starts the built-in one and
 // owns it. A database that is still coming up is waited for.
-func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*postgres.Store, func(), error) {
+func startStore(ctx context.Context, cfg *config.Config, tracer *tracing.Tracer, log *slog.Logger) (*postgres.Store, func(), error) {
 	const patience = 30 * time.Second
 	url, stop := string(cfg.Database.URL), func() {}
 	if url == "" {
@@ -111,7 +114,7 @@ func startStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (*pos
 			return nil, nil, err
 		}
 	}
-	store, err := postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: cfg.Database.MaxConns})
+	store, err := postgres.Open(ctx, postgres.Options{URL: url, DirectURL: string(cfg.Database.DirectURL), MaxConns: cfg.Database.MaxConns, Tracer: statementTracer(tracer)})
 	if err != nil {
 		stop()
 		return nil, nil, err

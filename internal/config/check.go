@@ -56,6 +56,7 @@ func (c *Config) check(p *problems) {
 	}
 	oneOf(p, "telemetry.log.level", c.Telemetry.Log.Level, "debug", "info", "warn", "error")
 	oneOf(p, "telemetry.log.format", c.Telemetry.Log.Format, "json", "text")
+	c.checkTracing(p)
 	c.checkBranding(p)
 }
 

@@ -63,6 +63,7 @@ type Config struct {
 	Wallets   []Wallet  `yaml:"wallets"`
 	Audit     Audit     `yaml:"audit"`
 	Telemetry Telemetry `yaml:"telemetry"`
+	Tracing   Tracing   `yaml:"tracing"`
 	Branding  Branding  `yaml:"branding"`
 	FedCM     FedCM     `yaml:"fedcm"`
 

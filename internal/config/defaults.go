@@ -25,6 +25,7 @@ func Default(env func(string) (string, bool)) *Config {
 		RateLimits: defaultRateLimits(),
 		Audit:      Audit{Retention: idp.Duration(90 * day)},
 		Telemetry:  Telemetry{Log: Log{Level: "info", Format: "json"}},
+		Tracing:    Tracing{SampleRatio: 0.1},
 	}
 }
 

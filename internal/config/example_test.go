@@ -17,10 +17,11 @@ const exampleFile = "../../config.example.yaml"
 // testEnv has what the example asks for.
 func testEnv(name string) (string, bool) {
 	value, ok := map[string]string{
-		"HOME":                  "/home/op",
-		"IDP_DATABASE_URL":      "postgres://idp:db-password@db/idp",
-		"IDP_ENCRYPTION_KEY":    "encryption-key-of-32-characters-",
-		"GRAFANA_CLIENT_SECRET": "grafana-secret-of-at-least-32-characters",
+		"HOME":                    "/home/op",
+		"IDP_DATABASE_URL":        "postgres://idp:db-password@db/idp",
+		"IDP_ENCRYPTION_KEY":      "encryption-key-of-32-characters-",
+		"COLLECTOR_AUTHORIZATION": "Bearer key-of-the-collector-of-32-characters",
+		"GRAFANA_CLIENT_SECRET":   "grafana-secret-of-at-least-32-characters",
 	}[name]
 	return value, ok
 }
@@ -91,6 +92,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	for _, c := range []*Config{example, plain} {
 		c.Listen.TLS, c.Admin.Accounts, c.ClaimPolicies, c.AccessPolicies, c.Groups = TLS{}, nil, nil, nil, nil
 		c.Proxy, c.Outbound, c.Database.URL, c.Database.DataDir, c.Encryption, c.Clients, c.Resources, c.Wallets, c.Branding, c.places = Proxy{}, Outbound{}, "", "", Encryption{}, nil, nil, nil, Branding{}, nil
+		c.Tracing.Endpoint, c.Tracing.Headers = "", nil
 	}
 	if !reflect.DeepEqual(example, plain) {
 		t.Errorf("the example has\n%+v\nthe defaults are\n%+v", example, plain)

@@ -165,7 +165,7 @@ func TestPrintShowsNoSecret(t *testing.T) {
 	if err := c.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"db-password", "encryption-key", "grafana-secret", "0123456789abcdef", "hunter2", "q1w2e3"} {
+	for _, secret := range []string{"db-password", "encryption-key", "grafana-secret", "0123456789abcdef", "hunter2", "q1w2e3", "key-of-the-collector"} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("printed %s", secret)
 		}

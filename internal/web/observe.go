@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,6 +27,7 @@ type entry struct {
 	clientID string // of a registered client, or as claimed where it has its syntax
 	reason   string // the code of a failure
 	cause    error
+	trace    string // the id of its trace, if that is recorded
 	wallet   string // of the answer, as Metrics takes it; empty: there was none
 
 	reader *text.Printer // who reads the answer
@@ -57,7 +59,11 @@ func (s *server) observe(next http.Handler) http.Handler {
 		start := s.Now()
 		e := &entry{id: s.requestID(r), client: s.clientAddress(r), reader: s.reader(r)}
 		e.sender = limit.SenderOf(e.client)
-		ctx := idp.WithOrigin(r.Context(), idp.Origin{RequestID: e.id, Address: e.address(), Browser: browserOf(r.UserAgent(), e.client)})
+		ctx, end := r.Context(), (func(string, int))(nil)
+		if s.Trace != nil {
+			ctx, e.trace, end = s.Trace(r, s.isTrustedProxy(peer(r)))
+		}
+		ctx = idp.WithOrigin(ctx, idp.Origin{RequestID: e.id, Address: e.address(), Browser: browserOf(r.UserAgent(), e.client)})
 		r = r.WithContext(context.WithValue(ctx, entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set("X-Request-Id", e.id)
@@ -65,7 +71,12 @@ func (s *server) observe(next http.Handler) http.Handler {
 			// For this host alone: its siblings are the operator's to judge.
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		defer func() { s.logRequest(r, e, rec, s.Now().Sub(start)) }()
+		defer func() {
+			s.logRequest(r, e, rec, s.Now().Sub(start))
+			if end != nil {
+				end(r.Pattern, cmp.Or(rec.status, http.StatusOK))
+			}
+		}()
 		next.ServeHTTP(rec, r)
 	})
 }
@@ -84,6 +95,9 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 		slog.Duration("duration", took),
 		slog.Int64("bytes", rec.bytes),
 	}
+	if e.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", e.trace))
+	}
 	if e.clientID != "" {
 		attrs = append(attrs, slog.String("client_id", e.clientID))
 	}
@@ -93,7 +107,7 @@ func (s *server) logRequest(r *http.Request, e *entry, rec *recorder, took time.
 	if why := refusedBecause(e.cause); why != "" {
 		attrs = append(attrs, slog.String("cause", why))
 	}
-	s.Metrics.Request(r.Pattern, method(r), status, took, "")
+	s.Metrics.Request(r.Pattern, method(r), status, took, e.trace)
 	level := slog.LevelInfo
 	if status == http.StatusOK && (strings.HasSuffix(r.Pattern, "/healthz") || strings.HasSuffix(r.Pattern, "/readyz")) {
 		level = slog.LevelDebug // asked every few seconds, by all that watches the provider

@@ -133,6 +133,9 @@ type Options struct {
 
 	// Audit takes down what was refused or failed; nil: nobody does. It must not block.
 	Audit func(idp.Event)
+	// Trace begins the trace of a request, or goes on with that of a trusted proxy, and returns its id if
+	// it is recorded. It is called back with the route's pattern and the status; nil: nobody traces.
+	Trace func(r *http.Request, trusted bool) (ctx context.Context, id string, end func(route string, status int))
 	// Metrics counts what happens; nil: nobody does.
 	Metrics Metrics
 
