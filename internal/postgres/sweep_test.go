@@ -48,6 +48,25 @@ func TestSweepLeavesNothingThatExpired(t *testing.T) {
 	}
 }
 
+// Metrics name the table that rows are deleted from, each row once.
+func TestSweptRowsAreToldByTable(t *testing.T) {
+	l := newLogouts(t)
+	l.exec(`INSERT INTO dpop_proofs (hash, expires_at) SELECT sha256(n::text::bytea), now() - interval '1 hour' FROM generate_series(1, 1500) n`)
+	told := map[string]int64{}
+	l.Store.Swept = func(table string, rows int64) { told[table] += rows }
+	if _, _, err := l.SweepInTurn(t.Context(), time.Minute, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, known := told["audit_events"]; told["dpop_proofs"] != 1500 || told["logins"] != 0 || !known {
+		t.Errorf("told %v", told)
+	}
+	for table := range told {
+		if l.list(`SELECT count(*) FROM pg_tables WHERE tablename = '`+table+`'`) != "1" {
+			t.Errorf("%q is no table", table)
+		}
+	}
+}
+
 // O01: of many replicas one sweeps at a time, and if it dies, another.
 func TestReplicasSweepInTurn(t *testing.T) {
 	l := newLogouts(t)
