@@ -41,20 +41,33 @@ func (l *link) SetDeadline(t time.Time) error {
 // Write also says until when the answer is waited for. That costs no memory, as
 // a context with a deadline for each statement would.
 func (l *link) Write(b []byte) (int, error) {
-	if l.patience > 0 {
-		if err := l.SetReadDeadline(time.Now().Add(l.patience)); err != nil {
-			return 0, err
-		}
+	if err := l.wait(); err != nil {
+		return 0, err
 	}
 	n, err := l.Conn.Write(b)
 	l.look(err)
 	return n, err
 }
 
+// Read is patient anew with each part of an answer: a long one is no slow one.
 func (l *link) Read(b []byte) (int, error) {
 	n, err := l.Conn.Read(b)
+	if err == nil {
+		err = l.wait()
+	}
 	l.look(err)
 	return n, err
+}
+
+func (l *link) wait() error {
+	if l.patience == 0 {
+		return nil
+	}
+	err := l.SetReadDeadline(time.Now().Add(l.patience))
+	if l.left.Load() { // pgx gave up in this very moment: its deadline counts
+		err = l.SetReadDeadline(time.Unix(1, 0))
+	}
+	return err
 }
 
 // look tells errors of the network from those that are our own doing: the end of a

@@ -91,7 +91,7 @@ func (s *server) signInFor(w http.ResponseWriter, r *http.Request, path, hint st
 }
 
 func (s *server) accountFrame(r *http.Request, session *idp.Session, here string) templates.AccountFrame {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	f := templates.AccountFrame{Page: s.view(r, reader.T("Your account"), ""), AccountID: session.Identity.AccountID, Network: session.Identity.Network}
 	for _, page := range accountPages {
 		f.Tabs = append(f.Tabs, templates.AccountTab{Title: reader.T(page.title), URL: s.base + page.path, Here: page.path == here})
@@ -140,7 +140,7 @@ func (s *server) accountPage(w http.ResponseWriter, r *http.Request, session *id
 }
 
 func (s *server) applicationOf(r *http.Request, app idp.Application) (templates.AccountApplication, error) {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	shown := templates.AccountApplication{ClientID: app.ClientID, Mark: templates.Mark{Name: app.ClientID}, LastUsed: app.LastUsed, Scopes: s.describe(reader, app.Scopes)}
 	c, err := s.Clients.Client(r.Context(), app.ClientID)
 	if errors.Is(err, idp.ErrNotFound) {

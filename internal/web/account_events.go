@@ -44,7 +44,7 @@ func (s *server) happened(r *http.Request, e account.Event) (templates.AccountEv
 			shown.What = "A sign-in was refused"
 		}
 		if why, known := refusals[login.Reason(e.Reason)]; known {
-			shown.Reason = entryOf(r).reader.T(why.heading)
+			shown.Reason = entryOf(r).reader().T(why.heading)
 		}
 	}
 	if e.ClientID == "" {

@@ -68,7 +68,7 @@ func (s *server) consentView(r *http.Request, l *idp.Login) (templates.Consent, 
 	if err != nil {
 		return templates.Consent{}, err
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	view := templates.Consent{
 		Page:       accented(s.view(r, reader.T("Allow {client}", "client", app.name), ""), app.mark),
 		ClientName: app.name,

@@ -54,7 +54,7 @@ func (s *server) devicePage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) askUserCode(w http.ResponseWriter, r *http.Request, status int, typed string, another bool, complaint string) error {
-	view := templates.DeviceCode{Page: s.view(r, entryOf(r).reader.T("Sign in on another device"), ""), Another: another, Error: complaint, EnterURL: s.base + "/device"}
+	view := templates.DeviceCode{Page: s.view(r, entryOf(r).reader().T("Sign in on another device"), ""), Another: another, Error: complaint, EnterURL: s.base + "/device"}
 	if code, ok := oauth.ParseUserCode(typed); ok {
 		view.UserCode = oauth.ShownUserCode(code)
 	}
@@ -72,7 +72,7 @@ func (s *server) enterUserCode(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, idp.ErrNotFound) {
 		s.failed(r, failure{Status: http.StatusNotFound, Code: "unknown_user_code"}, err)
 		return s.askUserCode(w, r, http.StatusNotFound, form.Get("user_code"), another,
-			entryOf(r).reader.T("No device is waiting with this code. Codes last ten minutes; after many wrong ones, wait as long."))
+			entryOf(r).reader().T("No device is waiting with this code. Codes last ten minutes; after many wrong ones, wait as long."))
 	}
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (s *server) deviceView(r *http.Request, l *idp.Login) (templates.Device, er
 	if err != nil {
 		return templates.Device{}, err
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	shown := oauth.ShownUserCode(device.UserCode)
 	view := templates.Device{
 		Page:       accented(s.view(r, reader.T("Sign in on another device"), ""), app.mark),
@@ -165,7 +165,7 @@ func (s *server) deviceView(r *http.Request, l *idp.Login) (templates.Device, er
 
 // asker is what the person of a request is told of who wants to be signed in.
 func (s *server) asker(r *http.Request, from idp.Sender, at time.Time) templates.Asker {
-	return templates.Asker{Address: from.Address, Agent: from.Agent, Asked: ago(entryOf(r).reader, s.Now().Sub(at)), Elsewhere: elsewhere(from, sender(r))}
+	return templates.Asker{Address: from.Address, Agent: from.Agent, Asked: ago(entryOf(r).reader(), s.Now().Sub(at)), Elsewhere: elsewhere(from, sender(r))}
 }
 
 // device is the request that a login is for, while it waits to be decided.
@@ -233,7 +233,7 @@ func (s *server) deviceEnd(w http.ResponseWriter, r *http.Request, l *idp.Login)
 	if err != nil {
 		return err
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	end := templates.Message{Page: s.view(r, reader.T("Signed in"), ""), Tone: templates.ToneSuccess, Heading: reader.T("Your device is signed in"),
 		Text: reader.T("Go back to it: {client} goes on there. You can close this page.", "client", app.name)}
 	if l.Denied {

@@ -63,7 +63,7 @@ func (s *server) failure(r *http.Request, err error) failure {
 		return ofProblem(ofExceeded(exceeded))
 	}
 	if refusal, ok := errors.AsType[*login.Refusal](err); ok {
-		return s.refusal(entryOf(r).reader, refusal)
+		return s.refusal(entryOf(r).reader(), refusal)
 	}
 	protocol, isProtocol := errors.AsType[*oauth.Error](err)
 	if isProtocol && protocol.RedirectTo != "" {
@@ -79,9 +79,9 @@ func (s *server) failure(r *http.Request, err error) failure {
 	case isProtocol:
 		return ofProtocol(protocol)
 	case errors.Is(err, idp.ErrUsed): // its code was redeemed
-		return s.refusal(entryOf(r).reader, &login.Refusal{Reason: login.Used})
+		return s.refusal(entryOf(r).reader(), &login.Refusal{Reason: login.Used})
 	case errors.Is(err, idp.ErrExpired):
-		return s.refusal(entryOf(r).reader, &login.Refusal{Reason: login.Expired})
+		return s.refusal(entryOf(r).reader(), &login.Refusal{Reason: login.Expired})
 	}
 	if p, ok := errors.AsType[*problem](err); ok {
 		return ofProblem(p)
@@ -140,7 +140,7 @@ func (f failure) description(reader *text.Printer) string {
 // body is the JSON of a failure.
 func (f failure) body(r *http.Request) map[string]any {
 	return map[string]any{
-		"error": f.Code, "error_description": f.description(entryOf(r).reader), "retryable": f.Retryable, "request_id": entryOf(r).id,
+		"error": f.Code, "error_description": f.description(entryOf(r).reader()), "retryable": f.Retryable, "request_id": entryOf(r).id,
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *server) fedCMContinue(w http.ResponseWriter, r *http.Request) error {
 // endFedCM ends the window of a login: its script hands the response to the browser, or closes
 // the window if there is none.
 func (s *server) endFedCM(w http.ResponseWriter, r *http.Request, l *idp.Login, token string) error {
-	view := templates.FedCM{Page: s.view(r, entryOf(r).reader.T("Continue"), "fedcm.js"), Token: token, Denied: l.Denied}
+	view := templates.FedCM{Page: s.view(r, entryOf(r).reader().T("Continue"), "fedcm.js"), Token: token, Denied: l.Denied}
 	if l.Proof != nil {
 		view.Account = l.Proof.AccountID
 	}
@@ -93,5 +93,5 @@ func (s *server) fedCMRefused(w http.ResponseWriter, r *http.Request) error {
 	if session != nil {
 		refusal.AccountID = session.Identity.AccountID
 	}
-	return s.showFailure(w, r, s.refusal(entryOf(r).reader, refusal))
+	return s.showFailure(w, r, s.refusal(entryOf(r).reader(), refusal))
 }

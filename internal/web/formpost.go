@@ -22,7 +22,7 @@ func (s *server) formPost(w http.ResponseWriter, r *http.Request, client, to str
 	}
 	policy := strings.Replace(pageHeaders.Get("Content-Security-Policy"), "form-action 'self'", "form-action 'self' "+origin, 1)
 	w.Header().Set("Content-Security-Policy", policy)
-	page := templates.Post{Page: s.view(r, entryOf(r).reader.T("Continue"), "post.js"), To: to, ClientName: client}
+	page := templates.Post{Page: s.view(r, entryOf(r).reader().T("Continue"), "post.js"), To: to, ClientName: client}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		page.Fields = append(page.Fields, templates.Field{Name: name, Value: values.Get(name)})
 	}

@@ -155,7 +155,7 @@ func (s *server) view(r *http.Request, title, script string) templates.Page {
 		StyleURL:  s.base + static.URL("style.css"),
 		IconURL:   s.base + static.URL("icons/provider.svg"),
 		RequestID: entryOf(r).id,
-		Text:      entryOf(r).reader,
+		Text:      entryOf(r).reader(),
 		Accent:    s.Operator.Color,
 		Operator:  s.Operator,
 	}
@@ -216,7 +216,7 @@ func (s *server) showFailure(w http.ResponseWriter, r *http.Request, f failure) 
 	if f.Status < http.StatusInternalServerError {
 		tone = templates.ToneWarning
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	message := templates.Message{Page: s.view(r, reader.T(f.Heading), ""), Tone: tone, Heading: reader.T(f.Heading),
 		Text: reader.T(f.Text, f.Args...), Detail: f.Code}
 	if f.Detail != "" {

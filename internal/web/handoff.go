@@ -103,7 +103,7 @@ func (s *server) waitView(r *http.Request, l *idp.Login, state string) (template
 
 // titled is the page of a view that waits, named by its heading; busy if it waits for something still.
 func (s *server) titled(r *http.Request, view *templates.Wait, tone string, busy bool, heading, words text.Message) {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	script := ""
 	if busy {
 		script = "wait.js"

@@ -59,7 +59,7 @@ func (s *server) takenView(r *http.Request, h *idp.Handoff, waiting *idp.Login) 
 	if err != nil {
 		return templates.Handoff{}, err
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	return templates.Handoff{
 		Page: accented(s.view(r, reader.T("Sign in on another device"), ""), app.mark), Asker: s.asker(r, h.Sender, h.CreatedAt),
 		ClientName: app.name, Mark: app.mark, ClientHost: hostName(reader, there(app.host)),
@@ -186,13 +186,13 @@ func (s *server) pickNumber(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) handoffAllowed(r *http.Request, app application) templates.Message {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	return templates.Message{Page: s.view(r, reader.T("Signed in"), ""), Tone: templates.ToneSuccess, Heading: reader.T("Your other screen is signed in"),
 		Text: reader.T("Go back to it: {client} goes on there. This device stays signed out, and you can close this page.", "client", cmp.Or(app.name, s.Brand))}
 }
 
 func (s *server) handoffRefused(r *http.Request) templates.Message {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	return templates.Message{Page: s.view(r, reader.T("Not signed in"), ""), Tone: templates.ToneInfo, Heading: reader.T("The other screen was refused"),
 		Text: reader.T("It was not signed in, and nothing was shared. If it was yours, show a new code there.")}
 }

@@ -34,11 +34,11 @@ func (s *server) prefer(w http.ResponseWriter, r *http.Request, locales string) 
 	if locales == "" {
 		return
 	}
-	reader := text.For(locales, entryOf(r).reader.Language().Tag)
-	if reader == entryOf(r).reader {
+	reader := text.For(locales, entryOf(r).reader().Language().Tag)
+	if reader == entryOf(r).reader() {
 		return
 	}
-	entryOf(r).reader = reader
+	entryOf(r).chosen = reader
 	http.SetCookie(w, s.cookie(languageCookie, reader.Language().Tag, 0))
 }
 

@@ -150,7 +150,7 @@ func (s *server) callbackPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, http.StatusOK, templates.CallbackPage(templates.Callback{
-		Page:       s.view(r, entryOf(r).reader.T("Signing in"), "cb.js"),
+		Page:       s.view(r, entryOf(r).reader().T("Signing in"), "cb.js"),
 		LoginID:    l.ID,
 		ClientName: app.name,
 		IssuerHost: l.Recipient,
@@ -240,7 +240,7 @@ func (s *server) continuePage(w http.ResponseWriter, r *http.Request) error {
 		return s.formPost(w, r, app.name, response.RedirectTo, response.FormPost)
 	}
 	return render(w, r, http.StatusOK, templates.ContinuePage(templates.Continue{
-		Page: s.view(r, entryOf(r).reader.T("Continue"), ""), To: response.RedirectTo, ClientName: app.name,
+		Page: s.view(r, entryOf(r).reader().T("Continue"), ""), To: response.RedirectTo, ClientName: app.name,
 	}))
 }
 
@@ -258,7 +258,7 @@ func (s *server) endHere(w http.ResponseWriter, r *http.Request, l *idp.Login) e
 
 // endedHere is the end of a sign-in to the provider itself.
 func (s *server) endedHere(r *http.Request, l *idp.Login) templates.Message {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	if l.Denied || l.Proof == nil {
 		return templates.Message{Page: s.view(r, reader.T("Not signed in"), ""), Tone: templates.ToneInfo,
 			Heading: reader.T("Not signed in"), Text: reader.T("The sign-in was cancelled. Nothing was shared.")}
@@ -270,7 +270,7 @@ func (s *server) endedHere(r *http.Request, l *idp.Login) templates.Message {
 
 // home says what this address is to somebody who typed it.
 func (s *server) home(w http.ResponseWriter, r *http.Request) error {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	return render(w, r, http.StatusOK, templates.MessagePage(templates.Message{
 		Page: s.view(r, "", ""), Heading: reader.T("Sign in with NEAR"),
 		Text:      reader.T("Applications send you here to sign in with your NEAR account. To sign in to one, start there."),

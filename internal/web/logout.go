@@ -78,7 +78,7 @@ func (s *server) endSessions(w http.ResponseWriter, r *http.Request, req *oauth.
 // offers the way to one that did not. A form's answer is a page and no redirect, because browsers
 // hold a form's whole redirect chain to form-action.
 func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.LogoutRequest, proven bool) error {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	switch {
 	case proven && req.RedirectTo != "" && r.Method != http.MethodPost:
 		redirect(w, req.RedirectTo)
@@ -101,7 +101,7 @@ func (s *server) loggedOut(w http.ResponseWriter, r *http.Request, req *oauth.Lo
 // logoutView asks the person. What the form sends is judged anew when it comes back.
 func (s *server) logoutView(r *http.Request, form url.Values, req *oauth.LogoutRequest, session *idp.Session) templates.Logout {
 	view := templates.Logout{
-		Page: s.view(r, entryOf(r).reader.T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
+		Page: s.view(r, entryOf(r).reader().T("Sign out"), ""), Account: session.Identity.AccountID, Network: s.Network,
 		LogoutURL: s.base + "/logout", CancelURL: s.base + "/", Remembers: len(s.remembered(r)) > 0,
 	}
 	if req.RedirectTo != "" { // that the application asks is not proven, and not said

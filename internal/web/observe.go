@@ -30,7 +30,16 @@ type entry struct {
 	trace    string // the id of its trace, if that is recorded
 	wallet   string // of the answer, as Metrics takes it; empty: there was none
 
-	reader *text.Printer // who reads the answer
+	read   func() *text.Printer // finds out who reads the answer, which programs' requests do without
+	chosen *text.Printer
+}
+
+// reader is who reads the answer.
+func (e *entry) reader() *text.Printer {
+	if e.chosen == nil && e.read != nil {
+		e.chosen = e.read()
+	}
+	return e.chosen
 }
 
 // address is who sent the request, "" if that is not known.
@@ -57,7 +66,7 @@ func entryOf(r *http.Request) *entry {
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
-		e := &entry{id: s.requestID(r), client: s.clientAddress(r), reader: s.reader(r)}
+		e := &entry{id: s.requestID(r), client: s.clientAddress(r), read: func() *text.Printer { return s.reader(r) }}
 		e.sender = limit.SenderOf(e.client)
 		ctx, end := r.Context(), (func(string, int))(nil)
 		if s.Trace != nil {

@@ -123,7 +123,7 @@ func (s *server) judgeRelayed(w http.ResponseWriter, r *http.Request, l *idp.Log
 }
 
 func (s *server) describeRelay(r *http.Request, view *templates.Wait, l *idp.Login, waiting *relay.Waiting) {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	view.Wallet, view.Name = waiting.Wallet, waiting.Wallet
 	for _, wallet := range s.Wallets {
 		if wallet.ID == waiting.Wallet {

@@ -112,7 +112,7 @@ func (s *server) verifyPasted(r *http.Request, l *idp.Login, pasted string) (*lo
 
 // showRefusal is the login page with the panel and the sentence of a refusal.
 func (s *server) showRefusal(w http.ResponseWriter, r *http.Request, l *idp.Login, refusal *login.Refusal, pasted string) error {
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	f := s.refusal(reader, refusal)
 	s.failed(r, f, refusal)
 	view, err := s.loginView(r, l)

@@ -85,7 +85,7 @@ func (s *server) loginView(r *http.Request, l *idp.Login) (templates.Login, erro
 	if err != nil {
 		return templates.Login{}, err
 	}
-	reader := entryOf(r).reader
+	reader := entryOf(r).reader()
 	title := reader.T("Sign in")
 	if app.name != "" {
 		title = reader.T("Sign in to {client}", "client", app.name)
