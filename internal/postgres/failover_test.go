@@ -85,6 +85,7 @@ func TestPrimaryOfThePastIsRefused(t *testing.T) {
 	primary, standby := pgtest.Pair(t, true)
 	hosts := postgres.Options{URL: "postgres://idp@" + primary.Addr + "," + standby.Addr + "/idp?sslmode=disable"}
 	store, w := open(t, hosts)
+	eventually(t, "it listens", appears, func() bool { return len(w.since(0)) > 0 })
 	if err := create(t, store, "before"); err != nil {
 		t.Fatal(err)
 	}
