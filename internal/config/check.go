@@ -12,9 +12,6 @@ import (
 	"near-idp/internal/idp"
 )
 
-// minKey is the length of an encryption key in bytes, that of the AES-256 key derived from it.
-const minKey = 32
-
 // Validate fills in the defaults that follow from other keys and checks the
 // whole configuration. It is for configurations made in memory; Load has done it.
 func (c *Config) Validate() error {
@@ -127,8 +124,8 @@ func (c *Config) checkKeys(p *problems) {
 	}
 	for i, key := range c.Encryption.Keys {
 		at := fmt.Sprintf("encryption.keys[%d]", i)
-		if len(key) < minKey {
-			p.add(at, "the key has %d characters and needs %d or more: make one with: openssl rand -base64 32", len(key), minKey)
+		if length := idp.EncryptionKeyLength(string(key)); length < idp.MinEncryptionKey {
+			p.add(at, "the key has %d characters and needs %d or more, of which hexadecimal digits count half: make one with: openssl rand -base64 32", length, idp.MinEncryptionKey)
 		} else if earlier := slices.Index(c.Encryption.Keys, key); earlier < i {
 			p.add(at, "the same key as encryption.keys[%d]: keep one of them", earlier)
 		}

@@ -60,6 +60,7 @@ func TestBadValues(t *testing.T) {
 		"outbound: {allow_private: ['::/0']}":                          "allows every address",
 		"database: {max_conns: 1}":                                     "not between 2 and 1000",
 		"database: {max_conns: 99999999999}":                           "not a whole number",
+		"encryption: {keys: ['0123456789abcdef0123456789abcdef']}":     "the key has 16 characters",
 		"encryption: {keys: []}":                                       "encryption.keys: required",
 		"encryption: {keys: ['" + secret + "', '" + secret + "']}":     "encryption.keys[1]: the same key",
 

@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	minSecret     = 32 // bytes
-	minDistinct   = 8  // different bytes; a random secret never has fewer
+	minDistinct   = 8 // different bytes; a random secret never has fewer
 	wrapVersion   = 1
 	fingerprintAt = 1 // offset in a wrapped key: version, fingerprint, sealed
 	sealedAt      = 5
@@ -39,12 +38,8 @@ type KEK struct {
 // part of it.
 func ParseKEK(secret string) (KEK, error) {
 	secret = strings.TrimSpace(secret)
-	length := len(secret)
-	if _, err := hex.DecodeString(secret); err == nil {
-		length /= 2
-	}
-	if length < minSecret {
-		return KEK{}, fmt.Errorf("encryption key has %d bytes, at least %d are needed: make one with `openssl rand -base64 32`", length, minSecret)
+	if length := idp.EncryptionKeyLength(secret); length < idp.MinEncryptionKey {
+		return KEK{}, fmt.Errorf("encryption key has %d bytes, at least %d are needed: make one with `openssl rand -base64 32`", length, idp.MinEncryptionKey)
 	}
 	if distinct(secret) < minDistinct {
 		return KEK{}, fmt.Errorf("encryption key repeats the same few characters: make one with `openssl rand -base64 32`")
