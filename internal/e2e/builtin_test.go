@@ -41,8 +41,12 @@ func (s *site) builtIn(dir, rpc string) string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	changed := strings.Replace(string(text), `database: {url: ""}`, fmt.Sprintf("database: {data_dir: %q}", dir), 1)
-	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+	const none = `database: {url: "", direct_url: ""}`
+	before, after, found := strings.Cut(string(text), none)
+	if !found { // the directory of this machine's own provider would be taken
+		s.Fatalf("%s is not in the configuration:\n%s", none, text)
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, "%sdatabase: {data_dir: %q}%s", before, dir, after), 0o600); err != nil {
 		s.Fatal(err)
 	}
 	return file

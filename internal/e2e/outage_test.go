@@ -49,7 +49,7 @@ func (f *interrupted) attempts() map[string]func() (reply, error) {
 		"authorize page":     attempt("GET", authorize, "", page),
 		"authorize":          attempt("GET", authorize, "", []string{"Accept", typeJSON}),
 		"login page":         attempt("GET", f.open.path(), "", page),
-		"challenge":          attempt("GET", f.open.path(), "", []string{"Accept", typeJSON}),
+		"challenge":          attempt("GET", "/login/"+strings.Repeat("A", 26), "", []string{"Accept", typeJSON}), // f.open's is remembered
 		"callback page":      attempt("GET", f.open.path()+"/cb", "", page),
 		"continue page":      attempt("GET", "/continue/"+f.open.LoginID, "", page),
 		"consent page":       attempt("GET", "/consent/"+f.open.LoginID, "", page),
