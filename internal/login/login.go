@@ -182,29 +182,6 @@ func (s *Service) Find(ctx context.Context, id, browser string) (*idp.Login, err
 	return s.bound(l, err, browser)
 }
 
-// What is remembered of logins that were begun here: how many, in each of two generations, and for
-// how long. A wallet that needs longer costs one more query.
-const (
-	maxBegun  = 2048
-	justBegun = time.Minute
-)
-
-// Recall is Find for a challenge that is yet to be answered: one that was begun here a moment
-// ago is not read again. Whether it has been answered or denied elsewhere by now is for
-// the statement that consumes it to say. With take, which is for the answer, it is recalled for the
-// last time.
-func (s *Service) Recall(ctx context.Context, id, browser string, take bool) (*idp.Login, error) {
-	l, found := s.begun.Get(id)
-	if !found || s.Now().Sub(l.CreatedAt) > justBegun {
-		return s.Find(ctx, id, browser)
-	}
-	if take {
-		s.begun.Drop(id)
-	}
-	again := *l
-	return s.bound(&again, nil, browser)
-}
-
 // FindByNonce is Find for callers that hold the nonce instead of the id.
 func (s *Service) FindByNonce(ctx context.Context, nonce [32]byte, browser string) (*idp.Login, error) {
 	l, err := s.Store.LoginByNonce(ctx, nonce)
