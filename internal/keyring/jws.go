@@ -27,7 +27,7 @@ var verifiable = []jose.SignatureAlgorithm{idp.RS256, idp.ES256, idp.EdDSA, idp.
 // maxGenuine bounds the tokens of which a ring remembers that the signature is right: two
 // generations of so many. Applications show the same access token many times. Whether its key
 // still counts is looked at each time.
-const maxGenuine = 4096
+const maxGenuine = 2048
 
 // Sign returns claims, which is JSON, as a compact JWS with the headers alg,
 // kid and typ. It fails only for a type or algorithm that the ring was not

@@ -10,7 +10,7 @@ import (
 // What is remembered of logins that were begun here: how many, in each of two generations, and for
 // how long. A wallet that needs longer costs one more query.
 const (
-	maxBegun  = 2048
+	maxBegun  = 1024
 	justBegun = time.Minute
 )
 

@@ -120,7 +120,7 @@ type Provider struct {
 }
 
 // maxGrants bounds the grants that are remembered: two generations of so many.
-const maxGrants = 4096
+const maxGrants = 1024
 
 // New returns a Provider.
 func New(opts Options) (*Provider, error) {
