@@ -84,6 +84,7 @@ var cliCommand = regexp.MustCompile(`^near message sign-nep413 utf8 '([^']+)' no
 // printed is what the NEAR CLI prints for the command that the page shows.
 func (w *window) printed(signer *neartest.Wallet) string {
 	w.Helper()
+	w.until(`document.readyState === "complete" && document.querySelector("[data-command]")`)
 	command := value[string](w, `document.querySelector("[data-command]").textContent`)
 	m := cliCommand.FindStringSubmatch(command)
 	if m == nil {
