@@ -76,7 +76,7 @@ func (m *meter) imagesIn(ctx context.Context, from, to int64) (size int64, err e
 	if !m.images || to <= from {
 		return 0, nil
 	}
-	const sql = `SELECT coalesce(sum(fpi_size), 0)::bigint FROM pg_get_wal_stats('0/0'::pg_lsn + $1::numeric, '0/0'::pg_lsn + $2::numeric)`
+	const sql = `SELECT coalesce(sum(fpi_size), 0)::bigint FROM pg_get_wal_stats('0/0'::pg_lsn + $1::numeric, least('0/0'::pg_lsn + $2::numeric, pg_current_wal_flush_lsn()))`
 	err = m.conn.QueryRow(ctx, sql, from, to).Scan(&size)
 	return size, err
 }
