@@ -267,7 +267,7 @@ func (s *Service) Deny(ctx context.Context, id, browser string) (*idp.Login, err
 	return l, nil
 }
 
-// wellFormed accepts what rand.Text makes, so that nothing else is ever looked up.
+// wellFormed accepts what rand.Text and idp.NewID make, so that nothing else is ever looked up.
 func wellFormed(id string) bool {
 	return id != "" && len(id) <= maxID &&
 		strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""

@@ -134,12 +134,8 @@ func splitRefresh(signature string) (id string, generation uint32, ok bool) {
 	return hex.EncodeToString(raw[:grantIDSize]), binary.BigEndian.Uint32(raw[grantIDSize:]), true
 }
 
-// newGrantID begins with the time, as idp.NewID does and for the same reason.
 func newGrantID() string {
-	var id [grantIDSize]byte
-	rand.Read(id[:])
-	at := binary.BigEndian.AppendUint64(nil, uint64(time.Now().UnixMilli()))
-	copy(id[:6], at[2:])
+	id := idp.RawID()
 	return hex.EncodeToString(id[:])
 }
 
