@@ -18,7 +18,7 @@ var ours = map[string]string{
 	"internal/observe":         "",
 	"internal/idp":             "",
 	"internal/systemd":         "",
-	"internal/limit":           "internal/idp",
+	"internal/limit":           "internal/idp internal/recent",
 	"internal/backup":          "internal/idp",
 	"internal/audit":           "internal/idp internal/limit",
 	"internal/metrics":         "",

@@ -22,6 +22,7 @@ func (p *provider) background(ctx context.Context) *sync.WaitGroup {
 	)
 	var group sync.WaitGroup
 	group.Go(func() { p.store.Watch(ctx, p.log, func(table string) { p.reload(ctx, table) }) })
+	group.Go(func() { p.clients.Run(ctx) })
 	group.Go(func() { p.courier.Run(ctx) })
 	group.Go(func() { p.logos.Run(ctx) })
 	group.Go(func() { p.uses.Run(ctx, usesEvery) })
@@ -53,9 +54,7 @@ func (p *provider) reload(ctx context.Context, table string) {
 		p.logos.Wake()
 	}
 	if table == "" || table == "clients" || table == "client_secrets" || table == "client_logos" {
-		if err := p.clients.Reload(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("reload clients", "err", err)
-		}
+		p.clients.Wake()
 	}
 	if table == "" || table == "signing_keys" {
 		if err := p.ring.Reload(ctx); err != nil && ctx.Err() == nil {

@@ -68,7 +68,7 @@ func (s *Service) Apply(ctx context.Context, list []Entry, opts ApplyOptions) (P
 		_, err = decide(stored)
 		return plan, err
 	}
-	if err := s.Store.ChangeClients(ctx, decide); err != nil {
+	if err := s.Store.ChangeClients(ctx, idp.ClientSelection{}, decide); err != nil {
 		return plan, fmt.Errorf("nothing is applied: %w", err)
 	}
 	plan.Applied = plan.Create+plan.Update+plan.Delete > 0

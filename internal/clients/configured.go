@@ -20,7 +20,11 @@ func (d Defaults) ApplyConfig(ctx context.Context, store Store, list []Entry) (P
 		return Plan{}, err
 	}
 	var plan Plan
-	err = store.ChangeClients(ctx, func(stored []idp.Client) (idp.ClientChanges, error) {
+	about := idp.ClientSelection{ManagedBy: idp.ManagedByConfig}
+	for _, r := range rows {
+		about.IDs = append(about.IDs, r.client.ID)
+	}
+	err = store.ChangeClients(ctx, about, func(stored []idp.Client) (idp.ClientChanges, error) {
 		p := newPlanner(idp.ManagedByConfig, stored, time.Now())
 		err := p.configure(rows, stored)
 		plan = p.plan

@@ -21,11 +21,17 @@ import (
 type counted struct {
 	*postgres.Store
 	reads atomic.Int64
+	read  []string // the clients that were read
 }
 
-func (c *counted) Clients(ctx context.Context) ([]idp.Client, error) {
+func (c *counted) ClientVersions(ctx context.Context, each func(string, int64)) error {
 	c.reads.Add(1)
-	return c.Store.Clients(ctx)
+	return c.Store.ClientVersions(ctx, each)
+}
+
+func (c *counted) ReadClients(ctx context.Context, ids []string, each func(idp.Client)) error {
+	c.reads.Add(1)
+	return c.Store.ReadClients(ctx, ids, func(one idp.Client) { c.read = append(c.read, one.ID); each(one) })
 }
 
 // A clock stands still until it is moved.

@@ -15,7 +15,9 @@ import (
 
 // A Store keeps clients for all replicas. Every method is one transaction.
 type Store interface {
-	Source
+	// Clients returns every client ordered by id, disabled ones too, each with the hashes of
+	// the secrets that have not expired.
+	Clients(ctx context.Context) ([]idp.Client, error)
 	// Client returns one client as Clients would, or idp.ErrNotFound.
 	Client(ctx context.Context, id string) (idp.Client, error)
 	// CreateClient stores c, with a secret if it has a hash; idp.ErrConflict if the id is taken.
@@ -30,8 +32,8 @@ type Store interface {
 	AddClientSecret(ctx context.Context, clientID string, secret idp.ClientSecret) error
 	// DeleteClientSecret ends a secret, or returns idp.ErrNotFound.
 	DeleteClientSecret(ctx context.Context, clientID, secretID string) error
-	// ChangeClients does what decide makes of the stored clients, while nobody else changes any.
-	ChangeClients(ctx context.Context, decide func(stored []idp.Client) (idp.ClientChanges, error)) error
+	// ChangeClients does what decide makes of the stored clients that about selects, while nobody else changes any.
+	ChangeClients(ctx context.Context, about idp.ClientSelection, decide func(stored []idp.Client) (idp.ClientChanges, error)) error
 	// ClientPage returns a page of what Clients returns.
 	ClientPage(ctx context.Context, q idp.ClientQuery) ([]idp.Client, error)
 }

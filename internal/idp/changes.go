@@ -22,6 +22,12 @@ func (c ClientChanges) Empty() bool {
 	return len(c.Create)+len(c.Update)+len(c.Delete)+len(c.DropSecrets)+len(c.AddSecrets) == 0
 }
 
+// A ClientSelection selects clients: those of an owner and those with an id; all if no owner is named.
+type ClientSelection struct {
+	ManagedBy string
+	IDs       []string
+}
+
 // A ClientQuery chooses a page of the registry, ordered by id.
 type ClientQuery struct {
 	Search string // part of the id or the name, whatever the case of A to Z; empty: all

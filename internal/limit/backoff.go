@@ -3,6 +3,8 @@ package limit
 import (
 	"sync"
 	"time"
+
+	"near-idp/internal/recent"
 )
 
 // How failures slow down: so many are free, the next waits firstWait, and each one after it twice
@@ -22,7 +24,7 @@ type Backoff struct {
 	clock   clock
 
 	mu       sync.Mutex
-	failures recent[failures]
+	failures recent.Generations[Key, failures]
 }
 
 type failures struct {
@@ -36,7 +38,7 @@ func NewBackoff(name string, longest time.Duration, now func() time.Time) *Backo
 	if longest == 0 {
 		return nil
 	}
-	return &Backoff{name: name, longest: longest, clock: newClock(now)}
+	return &Backoff{name: name, longest: longest, clock: newClock(now), failures: recent.NewGenerations[Key, failures](maxKeys)}
 }
 
 // MayTry returns an *Exceeded for who failed too often to try again now.
@@ -47,7 +49,7 @@ func (b *Backoff) MayTry(k Key) error {
 	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f, ok := b.failures.get(k); ok && f.until > now {
+	if f, ok := b.failures.Get(k); ok && f.until > now {
 		return &Exceeded{Bucket: b.name, Wait: f.until - now}
 	}
 	return nil
@@ -61,13 +63,13 @@ func (b *Backoff) Failed(k Key) {
 	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	f, _ := b.failures.get(k)
+	f, _ := b.failures.Get(k)
 	if now > f.until+forgiven*b.longest {
 		f = failures{}
 	}
 	f.n++
 	f.until = now + b.wait(f.n)
-	b.failures.set(k, f)
+	b.failures.Put(k, f)
 }
 
 // wait is how long the nth failure in a row keeps the next attempt away.
@@ -86,5 +88,5 @@ func (b *Backoff) Succeeded(k Key) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures.forget(k)
+	b.failures.Drop(k)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"near-idp/internal/idp"
+	"near-idp/internal/recent"
 )
 
 // wide is how many times as much the /48 around an IPv6 sender may ask for as the sender itself:
@@ -25,7 +26,7 @@ type Limiter struct {
 	wide  *Limiter // of the networks that senders are in; nil: they are not counted
 
 	mu   sync.Mutex
-	owed recent[time.Duration] // until when what a key asked for is paid off
+	owed recent.Generations[Key, time.Duration] // until when what a key asked for is paid off
 }
 
 // New returns a Limiter that allows r for each key, or nil if r is zero. Its name is that of the bucket.
@@ -34,7 +35,7 @@ func New(name string, r idp.Rate, now func() time.Time) *Limiter {
 		return nil
 	}
 	each := r.Per / time.Duration(r.N)
-	return &Limiter{name: name, each: each, burst: each * time.Duration(r.N), clock: newClock(now)}
+	return &Limiter{name: name, each: each, burst: each * time.Duration(r.N), clock: newClock(now), owed: recent.NewGenerations[Key, time.Duration](maxKeys)}
 }
 
 // OfSenders is New for keys that are senders, whose networks are counted too.
@@ -58,13 +59,13 @@ func (l *Limiter) Take(k Key) time.Duration {
 	if wait == 0 {
 		owed += l.each
 	}
-	l.owed.set(k, owed) // also of who is refused, or it would be forgotten while it asks
+	l.owed.Put(k, owed) // also of who is refused, or it would be forgotten while it asks
 	return wait
 }
 
 // look returns until when a key owes, and how long until one more would be allowed.
 func (l *Limiter) look(k Key, now time.Duration) (owed, wait time.Duration) {
-	owed, _ = l.owed.get(k)
+	owed, _ = l.owed.Get(k)
 	owed = max(owed, now)
 	return owed, max(0, owed+l.each-l.burst-now)
 }
@@ -89,8 +90,8 @@ func (l *Limiter) Return(s Sender) {
 	l.wide.Return(Sender{Key: s.network})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if owed, ok := l.owed.get(s.Key); ok {
-		l.owed.set(s.Key, owed-l.each)
+	if owed, ok := l.owed.Get(s.Key); ok {
+		l.owed.Put(s.Key, owed-l.each)
 	}
 }
 

@@ -19,7 +19,10 @@ func sender(ctx context.Context) limit.Sender {
 // came to nothing: a signature by any key can name any account. A key that signed in to
 // the account of late is its owner's, whom nobody beside them can lock out.
 func (s *Service) mayAsk(ctx context.Context, p *proven) error {
-	if s.Accounts == nil || s.owners.Seen(ownerKey(p)) {
+	if s.Accounts == nil {
+		return nil
+	}
+	if _, known := s.owners.Get(ownerKey(p)); known {
 		return nil
 	}
 	return s.Accounts.Refusal(s.Accounts.Exhausted(sender(ctx).And(p.AccountID)))
@@ -31,7 +34,7 @@ func (s *Service) asked(ctx context.Context, p *proven, said near.KeyStatus) {
 		return
 	}
 	if said == near.Authorised {
-		s.owners.Remember(ownerKey(p))
+		s.owners.Put(ownerKey(p), struct{}{})
 		return
 	}
 	s.Accounts.Take(sender(ctx).And(p.AccountID))

@@ -112,7 +112,7 @@ type Options struct {
 // copies of logins that it has just begun.
 type Service struct {
 	Options
-	owners limit.Seen // of accounts: keys that signed in to them
+	owners *recent.Cache[limit.Key, struct{}] // of accounts: keys that signed in to them
 	begun  *recent.Cache[string, *idp.Login]
 }
 
@@ -121,7 +121,7 @@ func New(opts Options) *Service {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Service{Options: opts, begun: recent.New[string, *idp.Login](maxBegun)}
+	return &Service{Options: opts, owners: recent.New[limit.Key, struct{}](maxOwners), begun: recent.New[string, *idp.Login](maxBegun)}
 }
 
 // A Request says what a login is for.

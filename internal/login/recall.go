@@ -14,6 +14,9 @@ const (
 	justBegun = time.Minute
 )
 
+// maxOwners is how many keys are remembered, in each of two generations, as those of an account.
+const maxOwners = 1 << 15
+
 // Recall is Find for a challenge that is yet to be answered: one that was begun here a moment
 // ago is not read again. Whether it has been answered or denied elsewhere by now is for
 // the statement that consumes it to say. With take, which is for the answer, it is recalled for the

@@ -61,7 +61,7 @@ func TestProviderThatOwnsNothingCannotLiftTheGuard(t *testing.T) {
 	defer pool.Close()
 	store := postgres.New(pool)
 	must(t, store.CreateClient(t.Context(), client("wiki", idp.ManagedByAPI), idp.ClientSecret{ID: "s1", Hash: hashOf("s1")}))
-	must(t, store.ChangeClients(t.Context(), func([]idp.Client) (idp.ClientChanges, error) { return idp.ClientChanges{Delete: []string{"wiki"}}, nil }))
+	must(t, store.ChangeClients(t.Context(), idp.ClientSelection{}, func([]idp.Client) (idp.ClientChanges, error) { return idp.ClientChanges{Delete: []string{"wiki"}}, nil }))
 	must(t, store.ChangeSigningKeys(t.Context(), func(k []idp.SigningKey, _ time.Time) ([]idp.SigningKey, error) { return k, nil }))
 	l.session("S1", "alice.testnet")
 	_, err = store.EndSessions(t.Context(), true, "S1")

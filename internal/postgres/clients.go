@@ -81,6 +81,44 @@ func (s *Store) Clients(ctx context.Context) ([]idp.Client, error) {
 	return list, translate(err)
 }
 
+// ClientVersions calls each with every client's id and with a number that changes with any row of
+// which the client is read, but for when it was last used.
+func (s *Store) ClientVersions(ctx context.Context, each func(id string, version int64)) error {
+	// A row's xmin is the transaction that wrote it.
+	rows, err := s.db.Query(ctx, `
+		SELECT c.id, hashtextextended(concat_ws(' ', c.xmin, coalesce(s.rows, 0), coalesce(s.latest, 0), l.xmin), 0)
+		FROM clients c
+		LEFT JOIN (
+			SELECT client_id, count(*) AS rows, sum(xmin::text::bigint) AS latest
+			FROM client_secrets
+			GROUP BY client_id) s ON s.client_id = c.id
+		LEFT JOIN client_logos l ON l.client_id = c.id`)
+	if err != nil {
+		return translate(err)
+	}
+	var id string
+	var version int64
+	_, err = pgx.ForEachRow(rows, []any{&id, &version}, func() error { each(id, version); return nil })
+	return translate(err)
+}
+
+// ReadClients calls each with those of these clients that exist, disabled ones too.
+func (s *Store) ReadClients(ctx context.Context, ids []string, each func(idp.Client)) error {
+	rows, err := s.db.Query(ctx, clientColumns+` WHERE c.id = ANY($1)`, ids)
+	if err != nil {
+		return translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c, err := scanClient(rows)
+		if err != nil {
+			return err
+		}
+		each(c)
+	}
+	return translate(rows.Err())
+}
+
 // ClientPage returns a page of the registry.
 func (s *Store) ClientPage(ctx context.Context, q idp.ClientQuery) ([]idp.Client, error) {
 	rows, err := s.db.Query(ctx, clientColumns+`

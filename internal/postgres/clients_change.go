@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ChangeClients reads all clients, as Clients does, lets decide say what is to
+// ChangeClients reads clients, as Clients does, lets decide say what is to
 // become of them, and does that, in one transaction which no other change
 // of the registry comes between. An error of decide changes nothing. However many clients
 // there are, it takes the same few statements, and none that writes if there is nothing to change.
 // It is idp.ErrConflict if the id of an added secret is taken.
-func (s *Store) ChangeClients(ctx context.Context, decide func(stored []idp.Client) (idp.ClientChanges, error)) error {
+func (s *Store) ChangeClients(ctx context.Context, about idp.ClientSelection, decide func(stored []idp.Client) (idp.ClientChanges, error)) error {
 	return translate(pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, setOrigin, originText(ctx)); err != nil {
 			return err
@@ -24,7 +24,9 @@ func (s *Store) ChangeClients(ctx context.Context, decide func(stored []idp.Clie
 		if _, err := tx.Exec(ctx, `LOCK TABLE clients, client_secrets IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, clientColumns+` ORDER BY c.id`)
+		rows, err := tx.Query(ctx, clientColumns+`
+			WHERE $1 = '' OR c.managed_by = $1 OR c.id = ANY($2)
+			ORDER BY c.id`, about.ManagedBy, notNull(about.IDs))
 		if err != nil {
 			return err
 		}

@@ -122,7 +122,7 @@ func primaryTimeline(ctx context.Context, conn *pgconn.PgConn) (uint32, error) {
 	answer, err := ask(ctx, conn, `
 		SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN ''
 		            ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`)
-	if pg, ok := asPgError(err); ok && (pg.Code[:2] == "42" || pg.Code == "0A000") {
+	if pg, ok := asPgError(err); ok && (strings.HasPrefix(pg.Code, "42") || pg.Code == "0A000") {
 		return 0, pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn)
 	}
 	if err != nil {

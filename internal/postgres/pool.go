@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -127,7 +128,7 @@ func (p *pool) tryConnection(ctx context.Context) error {
 	cfg.Tracer = nil
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		if pg, ok := asPgError(err); ok && pg.Code[:2] == "53" {
+		if pg, ok := asPgError(err); ok && strings.HasPrefix(pg.Code, "53") {
 			return nil
 		}
 		return err

@@ -164,7 +164,7 @@ func translate(err error) error {
 		case pg.Code == "23505":
 			return fmt.Errorf("%w: %s", idp.ErrConflict, pg.ConstraintName)
 		// 08 connection, 53 resources
-		case pg.Code[:2] == "08", pg.Code[:2] == "53", isGone(pg.Code):
+		case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"), isGone(pg.Code):
 			return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
 		}
 		return err

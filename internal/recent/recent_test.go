@@ -15,7 +15,7 @@ func TestWhatIsUsedStaysAndTheRestGoes(t *testing.T) {
 		if got, found := c.Get(-1); !found || got != "used" {
 			t.Fatalf("after %d: %q, %v", i, got, found)
 		}
-		if n := len(c.young) + len(c.old); n > 20 {
+		if n := c.kept.Len(); n > 20 {
 			t.Fatalf("%d entries are kept", n)
 		}
 	}
