@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"near-idp/internal/idp"
@@ -180,22 +182,37 @@ func bearerProblem(status int, code, text string) error {
 // longer than this before it signs.
 const documentAge = 5 * time.Minute
 
+// A rendering is a document that was made ready to be served.
+type rendering struct {
+	text         []byte
+	etag, length string
+}
+
+func newRendering(text []byte) *rendering {
+	sum := sha256.Sum256(text)
+	return &rendering{text, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, strconv.Itoa(len(text))}
+}
+
 // document serves a public JSON document at some paths, to anyone.
 func (s *server) document(mux *http.ServeMux, body func() []byte, paths ...string) {
+	var latest atomic.Pointer[rendering]
+	maxAge := "public, max-age=" + strconv.Itoa(int(documentAge/time.Second))
 	h := s.cors(s.anyone, s.api(func(w http.ResponseWriter, r *http.Request) error {
-		text := body()
-		sum := sha256.Sum256(text)
-		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(documentAge/time.Second)))
+		text, now := body(), latest.Load()
+		if now == nil || !bytes.Equal(text, now.text) {
+			now = newRendering(text)
+			latest.Store(now)
+		}
+		w.Header().Set("Cache-Control", maxAge)
 		w.Header().Del("Pragma")
-		w.Header().Set("ETag", etag)
-		if strings.Contains(r.Header.Get("If-None-Match"), etag) {
+		w.Header().Set("ETag", now.etag)
+		if strings.Contains(r.Header.Get("If-None-Match"), now.etag) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-		_, _ = w.Write(text)
+		w.Header().Set("Content-Length", now.length)
+		_, _ = w.Write(now.text)
 		return nil
 	}))
 	for _, path := range paths {
