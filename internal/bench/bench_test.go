@@ -156,7 +156,7 @@ func TestPlateauIsOfTheLastTwoQuarters(t *testing.T) {
 	for i, n := range []int64{1, 900, 40, 50, 60, 40} { // of 6 seconds
 		moments = append(moments, moment{at: time.Duration(i) * time.Second, size: n}) // the last quarter begins at 4.5 s
 	}
-	if got := plateau(moments, 6*time.Second, func(m moment) int64 { return m.size }); got != 40.0/60 {
+	if got := plateau(moments, 6*time.Second, func(i int) float64 { return float64(moments[i].size) }); got != 40.0/60 {
 		t.Errorf("plateau = %v", got)
 	}
 }
@@ -199,5 +199,33 @@ func TestWireReadsWhatServersSend(t *testing.T) {
 	}
 	if err := w.expect(200, []byte("GET /away HTTP/1.1\r\nHost: x\r\n\r\n")); err == nil {
 		t.Error("another status than expected was taken")
+	}
+}
+
+// A soak tells a table that is not swept from traffic that grows, as it does when the machine gets more room.
+func TestSoakTellsLeaksFromTraffic(t *testing.T) {
+	const length, every = 20 * time.Minute, 10 * time.Second
+	run := func(rate func(at time.Duration) float64, swept bool) (rows, size float64) {
+		k, logins, room := &soak{}, 0.0, 0.0
+		for at := time.Duration(0); at <= length; at += every {
+			logins += rate(at) * every.Seconds()
+			n := logins
+			if swept {
+				n = rate(at) * 90
+			}
+			room = max(room, 1000*n)
+			k.moments = append(k.moments, moment{at: at, logins: int64(logins), rows: map[string]int64{"logins": int64(n)}, size: int64(room)})
+		}
+		return plateau(k.moments, length, func(i int) float64 { return k.perLogin(i, "logins") }), plateau(k.moments, length, k.perRow)
+	}
+	steady := func(time.Duration) float64 { return 100 }
+	grows := func(at time.Duration) float64 { return 100 + at.Minutes()*20 }
+	wanes := func(at time.Duration) float64 { return 500 - at.Minutes()*20 }
+	for name, rate := range map[string]func(time.Duration) float64{"steady": steady, "more and more": grows, "less and less": wanes} {
+		for _, swept := range []bool{true, false} {
+			if rows, size := run(rate, swept); rows <= targetRows != swept || size > targetRows {
+				t.Errorf("%s, swept: %v: %.2f times the rows for each login, %.2f times the bytes for each row", name, swept, rows, size)
+			}
+		}
 	}
 }
