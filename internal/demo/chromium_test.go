@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ type tab struct {
 	t      *testing.T
 	ctx    context.Context
 	window bool // opened by another page
+	opened map[target.ID]bool
 }
 
 // chromium is shared; each tab has cookies of its own.
@@ -67,21 +69,32 @@ func watch(t *testing.T, ctx context.Context) *tab {
 func (b *tab) popup(open func()) *tab {
 	b.t.Helper()
 	opener := chromedp.FromContext(b.ctx).Target.TargetID // tests at the same time open theirs
+	known := maps.Clone(b.opened)
 	opened := chromedp.WaitNewTarget(b.ctx, func(info *target.Info) bool {
-		return info.OpenerID == opener && info.URL != "" && info.URL != "about:blank"
+		return info.OpenerID == opener && info.URL != "" && info.URL != "about:blank" && !known[info.TargetID]
 	})
 	open()
 	select {
 	case id := <-opened:
-		ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
-		b.t.Cleanup(cancel)
-		opened := watch(b.t, ctx)
-		opened.window = true
-		return opened
+		return b.attach(id)
 	case <-b.ctx.Done():
 		b.t.Fatal("no window opened")
 	}
 	return nil
+}
+
+// attach is a window that the tab opened. It is none of the later ones: while a window closes the
+// browser goes on telling of it.
+func (b *tab) attach(id target.ID) *tab {
+	if b.opened == nil {
+		b.opened = map[target.ID]bool{}
+	}
+	b.opened[id] = true
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
+	b.t.Cleanup(cancel)
+	window := watch(b.t, ctx)
+	window.window = true
+	return window
 }
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {

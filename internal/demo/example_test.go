@@ -276,12 +276,8 @@ func (b *tab) windowAt(prefix string) *tab {
 			b.t.Fatal(err)
 		}
 		for _, info := range list.TargetInfos {
-			if info.BrowserContextID == own && strings.HasPrefix(info.URL, prefix) {
-				ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(info.TargetID))
-				b.t.Cleanup(cancel)
-				opened := watch(b.t, ctx)
-				opened.window = true
-				return opened
+			if info.BrowserContextID == own && strings.HasPrefix(info.URL, prefix) && !b.opened[info.TargetID] {
+				return b.attach(info.TargetID)
 			}
 		}
 		select {
