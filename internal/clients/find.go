@@ -14,6 +14,7 @@ func (r *Registry) find(ctx context.Context, id string) (*idp.Client, error) {
 		if !r.mayLook(id) {
 			return nil, unknown(id)
 		}
+		// One caller's impatience must not fail the others who wait for the answer.
 		c, err := r.look(context.WithoutCancel(ctx), id)
 		if err != nil {
 			r.lookAgain(id)

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// readEvery is how often changes are looked for without having been told of one.
-	readEvery = time.Minute
 	// readAtOnce bounds what one statement reads, and so how long it takes.
 	readAtOnce = 1000
 	// readPatience is how long one statement may take.
@@ -28,15 +26,13 @@ func (r *Registry) Wake() {
 	}
 }
 
-// Run reads what changes, until ctx ends.
+// Run reads what has changed whenever it is woken, until ctx ends. However often that was while it
+// read, it reads once more.
 func (r *Registry) Run(ctx context.Context) {
-	ticker := time.NewTicker(readEvery)
-	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
 		case <-r.wake:
 		}
 		if err := r.Reload(ctx); err != nil && ctx.Err() == nil {
@@ -50,8 +46,6 @@ func (r *Registry) Run(ctx context.Context) {
 func (r *Registry) Reload(ctx context.Context) error {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
-	// One caller's impatience must not fail the others who wait for the answer.
-	ctx = context.WithoutCancel(ctx)
 	before := r.current.Load().byID
 	next := r.own(len(before))
 	versions := map[string]int64{} // of those that have changed

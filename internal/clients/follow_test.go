@@ -133,7 +133,7 @@ func TestClientOfAnotherReplicaIsFound(t *testing.T) {
 	}
 }
 
-// A store that breaks off in the middle leaves what was known, and is read on the next time.
+// A store whose clients cannot be read leaves what was known, and they are read the next time.
 type breaking struct {
 	*counted
 	broken bool
@@ -160,6 +160,9 @@ func TestReloadThatFailsKeepsWhatWasKnownAndGoesOn(t *testing.T) {
 	if _, err := s.Update(t.Context(), "kept", func(c *idp.Client) { c.Name = "changed" }); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Update(t.Context(), "disabled", func(c *idp.Client) { c.Disabled = true }); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Delete(t.Context(), "deleted"); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +180,22 @@ func TestReloadThatFailsKeepsWhatWasKnownAndGoesOn(t *testing.T) {
 	if c, err := r.Client(t.Context(), "kept"); err != nil || c.Name != "changed" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := r.Client(t.Context(), "deleted"); !errors.Is(err, idp.ErrNotFound) {
-		t.Errorf("a deleted client: %v", err)
+	for _, id := range []string{"deleted", "disabled"} {
+		if _, err := r.Client(t.Context(), id); !errors.Is(err, idp.ErrNotFound) {
+			t.Errorf("a client that was %s: %v", id, err)
+		}
+	}
+}
+
+// Whoever stops the process does not wait for a registry that is large.
+func TestReloadEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	create(t, store, valid("web"))
+	r, _ := newRegistry(store)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Reload(gone); err == nil {
+		t.Error("it went on")
 	}
 }

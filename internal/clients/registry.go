@@ -35,8 +35,8 @@ type Source interface {
 }
 
 // A Registry answers from memory which clients exist. It is safe for
-// concurrent use. Call Wake when the store reports a change, while Run runs: it reads what has
-// changed, and looks for it now and then besides, since notifications can be lost.
+// concurrent use. While Run runs, call Wake when the store reports a change, and now and then
+// besides, since notifications can be lost.
 type Registry struct {
 	// BuiltIn are clients that are in no store, complete as they are: the provider's own.
 	// Set them before the first use.
