@@ -46,6 +46,7 @@ var ours = map[string]string{
 	"internal/neartest":        "",
 	"internal/outbound":        "",
 	"internal/relay":           "internal/idp internal/near",
+	"internal/browsertest":     "",
 	"internal/pgtest":          "internal/localpg internal/postgres migrations",
 	"internal/tracing":         "",
 	"internal/trial":           "internal/pgtest",

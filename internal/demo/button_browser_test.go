@@ -39,11 +39,7 @@ func (b *tab) disowned(prefix string, open func()) *tab {
 		}
 		for _, info := range list.TargetInfos {
 			if info.BrowserContextID == own.BrowserContextID && info.TargetID != own.Target.TargetID && strings.HasPrefix(info.URL, prefix) {
-				ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(info.TargetID))
-				b.t.Cleanup(cancel)
-				window := watch(b.t, ctx)
-				window.window = true
-				return window
+				return b.attach(info.TargetID)
 			}
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/browsertest"
+
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -86,11 +88,15 @@ func (b *tab) popup(open func()) *tab {
 // attach is a window that the tab opened. It is none of the later ones: while a window closes the
 // browser goes on telling of it.
 func (b *tab) attach(id target.ID) *tab {
+	b.t.Helper()
 	if b.opened == nil {
 		b.opened = map[target.ID]bool{}
 	}
 	b.opened[id] = true
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
+	ctx, cancel, err := browsertest.Attach(b.ctx, id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	b.t.Cleanup(cancel)
 	window := watch(b.t, ctx)
 	window.window = true

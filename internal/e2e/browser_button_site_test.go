@@ -97,7 +97,11 @@ func (p *profile) opened(prefix string) *window {
 			known := p.windows[info.TargetID] != nil
 			p.mu.Unlock()
 			if info.Type == "page" && info.BrowserContextID == own && !known && strings.HasPrefix(info.URL, prefix) {
-				return p.attach(chromedp.WithTargetID(info.TargetID))
+				w, err := p.takeOver(info.TargetID)
+				if err != nil {
+					p.Fatal(err)
+				}
+				return w
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"near-idp/internal/browsertest"
 	"near-idp/internal/neartest"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -88,25 +89,40 @@ func accountOf(t testing.TB) string {
 	return clean[max(0, len(clean)-40):] + ".testnet"
 }
 
-// attach opens a window, or takes over one that a page opened, and watches it.
+// attach opens a window and watches it.
 func (p *profile) attach(how chromedp.ContextOption) *window {
 	p.Helper()
-	w := &window{profile: p}
 	ctx, cancel := chromedp.NewContext(p.root, how, chromedp.WithListener(p.watch))
-	w.close = sync.OnceFunc(cancel)
-	p.Cleanup(w.close)
+	p.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
-		p.fault("open a window: %v", err)
-		return w
+		p.Fatalf("open a window: %v", err)
 	}
-	w.ctx, w.id = ctx, chromedp.FromContext(ctx).Target.TargetID
+	w, err := p.watched(ctx, cancel)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return w
+}
+
+// takeOver watches a window that a page opened.
+func (p *profile) takeOver(id target.ID) (*window, error) {
+	ctx, cancel, err := browsertest.Attach(p.root, id, chromedp.WithListener(p.watch))
+	if err != nil {
+		return nil, fmt.Errorf("take over a window: %w", err)
+	}
+	p.Cleanup(cancel)
+	return p.watched(ctx, cancel)
+}
+
+func (p *profile) watched(ctx context.Context, cancel context.CancelFunc) (*window, error) {
+	w := &window{profile: p, ctx: ctx, id: chromedp.FromContext(ctx).Target.TargetID, close: sync.OnceFunc(cancel)}
 	if err := w.prepare(); err != nil {
-		p.fault("prepare a window: %v", err)
+		return nil, fmt.Errorf("prepare a window: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.windows[w.id] = w
-	return w
+	return w, nil
 }
 
 // knows reports whether a window is watched already.
@@ -118,12 +134,12 @@ func (p *profile) knows(frame cdp.FrameID) bool {
 
 // adopt watches a window that shows an empty page, and has it load its own.
 func (p *profile) adopt(frame cdp.FrameID) {
-	w := p.attach(chromedp.WithTargetID(target.ID(frame)))
-	if w.ctx == nil {
-		return
+	w, err := p.takeOver(target.ID(frame))
+	if err == nil {
+		err = w.do(call(page.Reload, page.ReloadParams{}))
 	}
-	if err := w.do(call(page.Reload, page.ReloadParams{})); err != nil {
-		p.fault("load the page of a window: %v", err)
+	if err != nil {
+		p.fault("adopt a window: %v", err)
 	}
 }
 
