@@ -61,6 +61,7 @@ func TestTablesStayBoundedUnderTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 		sizes := measure(t, db)
+		outlive(t, db)
 		exec(`VACUUM ` + strings.Join(slices.Collect(maps.Keys(sizes)), ", "))
 		history = append(history, measure(t, db))
 	}
@@ -91,6 +92,27 @@ func TestTablesStayBoundedUnderTraffic(t *testing.T) {
 		t.Errorf("there was no traffic to speak of: %v", peak)
 	}
 	t.Logf("rows and bytes in the end: %v", end)
+}
+
+// outlive waits until every transaction in the database is a later one: VACUUM keeps what an
+// earlier one may still read.
+func outlive(t *testing.T, db *pgx.Conn) {
+	t.Helper()
+	const query = `SELECT coalesce(string_agg(query, '; '), '') FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start <= $1`
+	begun, deadline := time.Now(), time.Now().Add(time.Minute) // one machine, one clock
+	for {
+		var earlier string
+		if err := db.QueryRow(t.Context(), query, begun).Scan(&earlier); err != nil {
+			t.Fatal(err)
+		}
+		if earlier == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("open for a minute: %s", earlier)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // visit is what people and applications do within a while.

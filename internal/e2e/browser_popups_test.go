@@ -158,7 +158,7 @@ func forgedByAnotherOrigin(b *profile) {
 	b.first.begin()
 	message := forgery(b)
 	wallet := b.first.opens("mynearwallet", myNearWallet)
-	wallet.must(chromedp.Evaluate[chromedp.Void]("location.href = " + quoted(b.app.origin+"/elsewhere")))
+	wallet.leaves("location.href = " + quoted(b.app.origin+"/elsewhere"))
 	wallet.at(b.app.origin)
 	forge(b, wallet, `opener.postMessage(`+message+`, "*"); opener.postMessage("last", "*")`)
 	wallet.close()
@@ -185,7 +185,7 @@ func backButton(b *profile) {
 	b.first.choose("nightly")
 	b.signedIn(q)
 	b.first.at(b.app.origin + "/callback")
-	b.first.must(chromedp.Evaluate[chromedp.Void]("history.back()"))
+	b.first.leaves("history.back()")
 	b.first.at(b.app.origin + "/")
 	if at := b.first.location(); at != b.app.origin+"/" {
 		b.Errorf("back leads to %s", at)

@@ -78,6 +78,13 @@ func eval[T any](w *window, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
+// leaves runs a script after which the page is another, a moment later: the page it runs in
+// could not answer.
+func (w *window) leaves(script string) {
+	w.Helper()
+	w.must(chromedp.Evaluate[chromedp.Void]("setTimeout(() => { " + script + " })"))
+}
+
 func value[T any](w *window, expression string) T {
 	w.Helper()
 	v, err := eval[T](w, expression)
