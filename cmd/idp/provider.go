@@ -55,6 +55,7 @@ type provider struct {
 	uses    *clients.Uses
 	// policies are those in force; set replaces them.
 	policies *policies
+	limits   *rateLimits
 	courier  *logout.Courier
 	logos    *logos.Collector
 	refusals *audit.Recorder
@@ -133,13 +134,13 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
+	rates := newRateLimits(cfg.RateLimits)
 	logins := login.New(login.Options{
 		Store: store, Chain: chain, Issuer: protocol,
 		IssuerURL: cfg.Issuer, Recipient: cfg.Near.Recipient, Network: cfg.Near.Network,
 		TTL: cfg.Near.NonceTTL.Std(), Idle: cfg.Session.Idle.Std(), Absolute: cfg.Session.Absolute.Std(),
 		RevokeOffline: cfg.Session.RevokeOfflineOnLogout, Now: store.Now,
-		Unfinished: limit.OfSenders("unfinished", cfg.RateLimits.Unfinished, time.Now),
-		Accounts:   limit.New("account_verify", cfg.RateLimits.AccountVerify, time.Now),
+		Unfinished: rates.unfinished, Accounts: rates.accounts,
 	})
 	refusals := audit.NewRecorder(store, opts.Log)
 	listed, icons := wallets(cfg)
@@ -152,7 +153,7 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 		Logins: logins, Protocol: protocol, Clients: registry, Ready: ready.check, Describe: describe(cfg.Resources),
 		Accounts: &account.Service{Store: store, Issuer: cfg.Issuer, Now: store.Now}, Sealer: ring,
 		FedCM:        newFedCM(cfg, store, ring, protocol),
-		TrustedProxy: inForce.trusts, Limits: limits(cfg.RateLimits), Log: opts.Log, Audit: refusals.Record, Now: store.Now,
+		TrustedProxy: inForce.trusts, Limits: rates.edge, Log: opts.Log, Audit: refusals.Record, Now: store.Now,
 		Metrics: publicMetrics{set.Listener(listenerPublic), set.Logins}, Limited: set.Logins.Limited, Trace: requestTracer(opts.tracer),
 	})
 	if err != nil {
@@ -166,19 +167,11 @@ func newProvider(ctx context.Context, cfg *config.Config, store *postgres.Store,
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
+	p := &provider{handler: handler, store: store, ring: ring, clients: registry, uses: uses, policies: inForce, limits: rates, courier: courier, logos: collector, refusals: refusals, audit: cfg.Audit, log: opts.Log,
 		admin: side, ready: ready, issuer: cfg.Issuer, metrics: set, chain: chain, level: opts.Level}
 	store.Swept = set.Sweeps.Rows
 	p.watch(chain, opts.tracer)
 	return p, nil
-}
-
-// limits are those at the edge; others are where what they count is known.
-func limits(l config.RateLimits) web.Limits {
-	return web.Limits{
-		Requests: l.Requests, Authorize: l.Authorize, Verify: l.Verify, Token: l.Token, PAR: l.PAR, TokenFailures: l.TokenFailures,
-		ClientAuthorize: l.ClientAuthorize, ClientToken: l.ClientToken, ClientBackoff: l.ClientBackoff.Std(),
-	}
 }
 
 // newFedCM wires what answers browsers' own requests; nil if they are not to be answered.

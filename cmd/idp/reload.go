@@ -187,6 +187,7 @@ func (f *follower) prepare(next *config.Config) (use func(), err error) {
 		}
 		parts = append(parts, func() { p.level.Set(level) })
 	}
+	parts = append(parts, func() { p.limits.set(next.RateLimits) })
 	return func() {
 		for _, part := range parts {
 			part()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -34,6 +36,42 @@ func TestSettingsOfTheProcessChangeWithoutARestart(t *testing.T) {
 		t.Error("the proxies are others")
 	}
 	if text := f.log.String(); strings.Contains(text, "restart to apply") || !strings.Contains(text, "[listen.drain proxy.trusted near.rpc audit.retention telemetry.log.level]") {
+		t.Errorf("%s", text)
+	}
+}
+
+// A flood that the limits let through is stopped while it goes on, and others are answered.
+func TestLimitsAreTightenedDuringAnAttack(t *testing.T) {
+	f := follow(t)
+	ask := func(sender string) int {
+		r := httptest.NewRequest("GET", "https://id.example.com/authorize?client_id=nobody", nil)
+		r.RemoteAddr = sender + ":4711"
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 50 {
+		if got := ask("192.0.2.1"); got != http.StatusBadRequest {
+			t.Fatalf("before the change: %d", got)
+		}
+	}
+	f.write("config.yaml", followedConfig+"rate_limits: {authorize: 5/h, unfinished: off}\n")
+	f.wait("the application", func() bool { return f.applied() == 1 })
+	for range 5 {
+		ask("192.0.2.1")
+	}
+	if got := ask("192.0.2.1"); got != http.StatusTooManyRequests {
+		t.Errorf("above the new limit: %d", got)
+	}
+	if got := ask("198.51.100.1"); got != http.StatusBadRequest {
+		t.Errorf("somebody else: %d", got)
+	}
+	if f.limits.unfinished.On() || !f.limits.accounts.On() {
+		t.Error("those of sign-ins did not change")
+	}
+	f.write("config.yaml", followedConfig+"rate_limits: {authorize: off}\n")
+	f.wait("the end", func() bool { return ask("192.0.2.1") == http.StatusBadRequest })
+	if text := f.log.String(); strings.Contains(text, "restart to apply") || !strings.Contains(text, "rate_limits.authorize") {
 		t.Errorf("%s", text)
 	}
 }

@@ -17,7 +17,7 @@ func differences(prefix string, a, b reflect.Value) []string {
 		path, x, y := join(prefix, f.name), a.FieldByIndex(f.index), b.FieldByIndex(f.index)
 		switch {
 		case reflect.DeepEqual(x.Interface(), y.Interface()):
-		case x.Kind() == reflect.Struct:
+		case x.Kind() == reflect.Struct && len(fields(x.Type())) > 0:
 			all = append(all, differences(path, x, y)...)
 		default:
 			all = append(all, path)
@@ -32,7 +32,7 @@ func (c *Config) WithLive(next *Config) *Config {
 	live.Clients, live.ClientsDir = next.Clients, next.ClientsDir
 	live.ClaimPolicies, live.AccessPolicies, live.Groups = next.ClaimPolicies, next.AccessPolicies, next.Groups
 	live.Admin.Accounts = next.Admin.Accounts
-	live.Encryption = next.Encryption
+	live.Encryption, live.RateLimits = next.Encryption, next.RateLimits
 	live.Listen.Drain, live.Proxy, live.Near.RPC = next.Listen.Drain, next.Proxy, next.Near.RPC
 	live.Audit.Retention, live.Telemetry.Log.Level = next.Audit.Retention, next.Telemetry.Log.Level
 	if c.Listen.TLS.Enabled() && next.Listen.TLS.Enabled() {

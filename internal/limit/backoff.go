@@ -2,6 +2,7 @@ package limit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"near-idp/internal/recent"
@@ -20,7 +21,7 @@ const (
 // Backoff slows nobody down. It is safe for concurrent use.
 type Backoff struct {
 	name    string
-	longest time.Duration
+	longest atomic.Int64 // of its waits, in nanoseconds; 0: off
 	clock   clock
 
 	mu       sync.Mutex
@@ -28,57 +29,69 @@ type Backoff struct {
 }
 
 type failures struct {
-	n     int
-	until time.Duration // when the next attempt may be made
+	n    int
+	last time.Duration // when
 }
 
-// NewBackoff returns a Backoff whose waits are no longer than that, or nil if that is zero. Its
+// NewBackoff returns a Backoff whose waits are no longer than that; with zero there are none. Its
 // name is that of the bucket.
 func NewBackoff(name string, longest time.Duration, now func() time.Time) *Backoff {
-	if longest == 0 {
-		return nil
+	b := &Backoff{name: name, clock: newClock(now), failures: recent.NewGenerations[Key, failures](maxKeys)}
+	b.Set(longest)
+	return b
+}
+
+// Set makes waits no longer than that from now on, those that have begun included.
+func (b *Backoff) Set(longest time.Duration) { b.longest.Store(int64(longest)) }
+
+// On reports that it slows anybody down.
+func (b *Backoff) On() bool { return b.most() > 0 }
+
+func (b *Backoff) most() time.Duration {
+	if b == nil {
+		return 0
 	}
-	return &Backoff{name: name, longest: longest, clock: newClock(now), failures: recent.NewGenerations[Key, failures](maxKeys)}
+	return time.Duration(b.longest.Load())
 }
 
 // MayTry returns an *Exceeded for who failed too often to try again now.
 func (b *Backoff) MayTry(k Key) error {
-	if b == nil || k == 0 {
+	longest := b.most()
+	if longest == 0 || k == 0 {
 		return nil
 	}
 	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f, ok := b.failures.Get(k); ok && f.until > now {
-		return &Exceeded{Bucket: b.name, Wait: f.until - now}
+	if f, ok := b.failures.Get(k); ok && f.until(longest) > now {
+		return &Exceeded{Bucket: b.name, Wait: f.until(longest) - now}
 	}
 	return nil
 }
 
 // Failed counts a failure.
 func (b *Backoff) Failed(k Key) {
-	if b == nil || k == 0 {
+	longest := b.most()
+	if longest == 0 || k == 0 {
 		return
 	}
 	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f, _ := b.failures.Get(k)
-	if now > f.until+forgiven*b.longest {
+	if now > f.until(longest)+forgiven*longest {
 		f = failures{}
 	}
-	f.n++
-	f.until = now + b.wait(f.n)
-	b.failures.Put(k, f)
+	b.failures.Put(k, failures{f.n + 1, now})
 }
 
-// wait is how long the nth failure in a row keeps the next attempt away.
-func (b *Backoff) wait(n int) time.Duration {
-	if n <= freeFailures {
-		return 0
+// until is when the next attempt may be made.
+func (f failures) until(longest time.Duration) time.Duration {
+	if f.n <= freeFailures {
+		return f.last
 	}
 	const most = 30 // doublings, so that nothing overflows
-	return min(firstWait<<min(n-freeFailures-1, most), b.longest)
+	return f.last + min(firstWait<<min(f.n-freeFailures-1, most), longest)
 }
 
 // Succeeded forgets the failures.

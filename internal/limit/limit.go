@@ -5,6 +5,7 @@ package limit
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"near-idp/internal/idp"
@@ -20,8 +21,7 @@ const wide = 16
 // It is safe for concurrent use.
 type Limiter struct {
 	name  string
-	each  time.Duration // what one request costs
-	burst time.Duration // what may be owed
+	price atomic.Pointer[price] // nil: off
 	clock clock
 	wide  *Limiter // of the networks that senders are in; nil: they are not counted
 
@@ -29,69 +29,100 @@ type Limiter struct {
 	owed recent.Generations[Key, time.Duration] // until when what a key asked for is paid off
 }
 
-// New returns a Limiter that allows r for each key, or nil if r is zero. Its name is that of the bucket.
+// A price is a rate in time: what one request costs, and how much may be owed.
+type price struct{ each, burst time.Duration }
+
+// New returns a Limiter that allows r for each key; a zero one does not limit. Its name is that of the bucket.
 func New(name string, r idp.Rate, now func() time.Time) *Limiter {
-	if r.N == 0 {
-		return nil
-	}
-	each := r.Per / time.Duration(r.N)
-	return &Limiter{name: name, each: each, burst: each * time.Duration(r.N), clock: newClock(now), owed: recent.NewGenerations[Key, time.Duration](maxKeys)}
+	l := &Limiter{name: name, clock: newClock(now), owed: recent.NewGenerations[Key, time.Duration](maxKeys)}
+	l.Set(r)
+	return l
 }
 
 // OfSenders is New for keys that are senders, whose networks are counted too.
 func OfSenders(name string, r idp.Rate, now func() time.Time) *Limiter {
-	l := New(name, r, now)
-	if l != nil {
-		l.wide = New(name, idp.Rate{N: r.N * wide, Per: r.Per}, now)
-	}
+	l := New(name, idp.Rate{}, now)
+	l.wide = New(name, idp.Rate{}, now)
+	l.Set(r)
 	return l
+}
+
+// Set allows r from now on. What a key owes stays owed, but no more of it than who asked for as much as r
+// allows at once.
+func (l *Limiter) Set(r idp.Rate) {
+	if l.wide != nil {
+		l.wide.Set(idp.Rate{N: r.N * wide, Per: r.Per})
+	}
+	if r.N == 0 {
+		l.price.Store(nil)
+		return
+	}
+	each := r.Per / time.Duration(r.N)
+	l.price.Store(&price{each, each * time.Duration(r.N)})
+}
+
+// On reports that it limits.
+func (l *Limiter) On() bool { return l.pays() != nil }
+
+func (l *Limiter) pays() *price {
+	if l == nil {
+		return nil
+	}
+	return l.price.Load()
 }
 
 // Take counts one and returns how long to wait instead if that is one too many.
 func (l *Limiter) Take(k Key) time.Duration {
-	if l == nil || k == 0 {
+	p := l.pays()
+	if p == nil || k == 0 {
 		return 0
 	}
 	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	owed, wait := l.look(k, now)
+	owed, wait := l.look(k, p, now)
 	if wait == 0 {
-		owed += l.each
+		owed += p.each
 	}
 	l.owed.Put(k, owed) // also of who is refused, or it would be forgotten while it asks
 	return wait
 }
 
 // look returns until when a key owes, and how long until one more would be allowed.
-func (l *Limiter) look(k Key, now time.Duration) (owed, wait time.Duration) {
+func (l *Limiter) look(k Key, p *price, now time.Duration) (owed, wait time.Duration) {
 	owed, _ = l.owed.Get(k)
 	owed = max(owed, now)
-	return owed, max(0, owed+l.each-l.burst-now)
+	if most := now + p.burst; owed > most { // of another price
+		owed = most
+		l.owed.Put(k, owed)
+	}
+	return owed, max(0, owed+p.each-p.burst-now)
 }
 
 // Exhausted returns how long until one more would be allowed, counting nothing.
 func (l *Limiter) Exhausted(k Key) time.Duration {
-	if l == nil || k == 0 {
+	p := l.pays()
+	if p == nil || k == 0 {
 		return 0
 	}
 	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, wait := l.look(k, now)
+	_, wait := l.look(k, p, now)
 	return wait
 }
 
 // Return takes back one that was counted.
 func (l *Limiter) Return(s Sender) {
-	if l == nil {
+	p := l.pays()
+	if p == nil {
 		return
 	}
 	l.wide.Return(Sender{Key: s.network})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if owed, ok := l.owed.Get(s.Key); ok {
-		l.owed.Put(s.Key, owed-l.each)
+		l.owed.Put(s.Key, owed-p.each)
 	}
 }
 

@@ -65,11 +65,11 @@ func TestWaitingAsLongAsToldIsEnough(t *testing.T) {
 		wait = l.Exhausted(k)
 		c.turn(wait - 1)
 		if wait > 1 && l.Take(k) == 0 {
-			t.Fatalf("%v: let in early", l.each)
+			t.Fatalf("%v: let in early", l.price.Load().each)
 		}
 		c.turn(1)
 		if l.Exhausted(k) != 0 || l.Take(k) != 0 {
-			t.Fatalf("%v: %v was not enough", l.each, wait)
+			t.Fatalf("%v: %v was not enough", l.price.Load().each, wait)
 		}
 	}
 }
@@ -177,14 +177,88 @@ func TestBackoffDoublesIsBoundedAndForgets(t *testing.T) {
 // What is counted for nobody limits nobody, and what is off nothing.
 func TestNobodyIsNotLimited(t *testing.T) {
 	l := New("", rateOf(1, time.Hour), time.Now)
-	var off *Limiter
-	for range 3 {
-		if l.Take(SenderOf(netip.Addr{}).And("client")) > 0 || l.Take(KeyOf("a").And("")) > 0 || off.Admit(SenderOf(v4(1))) != nil || off.Take(KeyOf("a")) > 0 {
-			t.Fatal("limited")
+	backoff, noBackoff := NewBackoff("", 0, time.Now), (*Backoff)(nil)
+	for _, off := range []*Limiter{nil, New("", idp.Rate{}, time.Now), OfSenders("", idp.Rate{}, time.Now)} {
+		for range 10 {
+			backoff.Failed(KeyOf("a"))
+			noBackoff.Failed(KeyOf("a"))
+			if l.Take(SenderOf(netip.Addr{}).And("client")) > 0 || l.Take(KeyOf("a").And("")) > 0 || off.Admit(SenderOf(v4(1))) != nil || off.Take(KeyOf("a")) > 0 ||
+				off.MayGoOn(SenderOf(v4(1))) != nil || backoff.MayTry(KeyOf("a")) != nil || noBackoff.MayTry(KeyOf("a")) != nil {
+				t.Fatal("limited")
+			}
+		}
+		if off.On() || backoff.On() || noBackoff.On() {
+			t.Error("off is on")
 		}
 	}
-	if New("", idp.Rate{}, time.Now) != nil || NewBackoff("", 0, time.Now) != nil {
-		t.Error("off is not nil")
+}
+
+// Whoever has used up a limit has used up the next, and who waits as long as told is let in whatever the
+// limit was before.
+func TestAnotherRateAppliesToWhatWasCounted(t *testing.T) {
+	c := newTurned()
+	l := OfSenders("authorize", rateOf(100, time.Hour), c.now)
+	flood := SenderOf(netip.MustParseAddr("2001:db8::1"))
+	for range 100 {
+		if err := l.Admit(flood); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.Admit(flood) == nil {
+		t.Fatal("the limit of an hour does not hold")
+	}
+	l.Set(rateOf(200, time.Hour))
+	if err := l.Admit(flood); err == nil {
+		t.Fatal("what was counted is forgotten")
+	}
+	l.Set(rateOf(10, time.Minute)) // an hour is owed, of which a minute counts
+	for range 3 {
+		var refused *Exceeded
+		if !errors.As(l.MayGoOn(flood), &refused) || refused.Wait > 6*time.Second {
+			t.Fatalf("of ten a minute the next waits %v", refused)
+		}
+		c.turn(refused.Wait)
+		if err := l.Admit(flood); err != nil {
+			t.Fatalf("waited in vain: %v", err)
+		}
+	}
+	l.Set(rateOf(1, time.Hour))
+	for i := range 2 * wide { // the network is held to the new rate, too
+		if err := l.Admit(SenderOf(netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 7: byte(i)}))); (err == nil) != (i < wide) {
+			t.Fatalf("sender %d of the network: %v", i, err)
+		}
+	}
+	l.Set(idp.Rate{})
+	if l.On() || l.Admit(flood) != nil {
+		t.Error("what was turned off holds")
+	}
+}
+
+func TestAnotherLongestWaitAppliesToWhoWaits(t *testing.T) {
+	c := newTurned()
+	b, k := NewBackoff("client_backoff", time.Hour, c.now), KeyOf("sender").And("client")
+	for range freeFailures + 20 {
+		b.Failed(k)
+	}
+	waits := func(want time.Duration) {
+		t.Helper()
+		var refused *Exceeded
+		if err := b.MayTry(k); !errors.As(err, &refused) || refused.Wait != want {
+			t.Fatalf("%v, want a wait of %s", err, want)
+		}
+	}
+	waits(time.Hour)
+	b.Set(time.Minute)
+	waits(time.Minute)
+	c.turn(time.Minute)
+	if err := b.MayTry(k); err != nil {
+		t.Fatalf("waited in vain: %v", err)
+	}
+	b.Failed(k)
+	waits(time.Minute)
+	b.Set(0)
+	if b.MayTry(k) != nil {
+		t.Error("what was turned off holds")
 	}
 }
 

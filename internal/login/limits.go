@@ -19,9 +19,6 @@ func sender(ctx context.Context) limit.Sender {
 // came to nothing: a signature by any key can name any account. A key that signed in to
 // the account of late is its owner's, whom nobody beside them can lock out.
 func (s *Service) mayAsk(ctx context.Context, p *proven) error {
-	if s.Accounts == nil {
-		return nil
-	}
 	if _, known := s.owners.Get(ownerKey(p)); known {
 		return nil
 	}
@@ -30,9 +27,6 @@ func (s *Service) mayAsk(ctx context.Context, p *proven) error {
 
 // asked notes what the chain said.
 func (s *Service) asked(ctx context.Context, p *proven, said near.KeyStatus) {
-	if s.Accounts == nil {
-		return
-	}
 	if said == near.Authorised {
 		s.owners.Put(ownerKey(p), struct{}{})
 		return

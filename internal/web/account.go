@@ -87,7 +87,7 @@ func (s *server) signInFor(w http.ResponseWriter, r *http.Request, path, hint st
 	begin := func(w http.ResponseWriter, r *http.Request) error {
 		return s.beginLogin(w, r, login.Request{Browser: s.bindBrowser(w, r), Params: params.Encode()})
 	}
-	return s.limited(s.limits.authorize, begin)(w, r)
+	return s.limited(s.Limits.authorize, begin)(w, r)
 }
 
 func (s *server) accountFrame(r *http.Request, session *idp.Session, here string) templates.AccountFrame {

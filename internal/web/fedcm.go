@@ -46,10 +46,10 @@ func (s *server) fedCMRoutes(mux *http.ServeMux, at func(pattern string, h http.
 	s.document(mux, s.fedCMConfig, s.base+"/fedcm/config.json")
 	at("GET /fedcm/accounts", s.mediated(s.fedCMAccounts))
 	at("GET /fedcm/client", s.cors(s.anyone, s.mediated(s.fedCMClientMetadata)))
-	at("POST /fedcm/assert", s.mediated(s.limited(s.limits.authorize, s.fedCMAssert)))
-	at("POST /fedcm/disconnect", s.mediated(s.limited(s.limits.verify, s.fedCMDisconnect)))
-	at("GET /fedcm/login", s.page(s.limited(s.limits.authorize, s.fedCMLogin)))
-	at("GET /fedcm/continue", s.page(s.limited(s.limits.authorize, s.fedCMContinue)))
+	at("POST /fedcm/assert", s.mediated(s.limited(s.Limits.authorize, s.fedCMAssert)))
+	at("POST /fedcm/disconnect", s.mediated(s.limited(s.Limits.verify, s.fedCMDisconnect)))
+	at("GET /fedcm/login", s.page(s.limited(s.Limits.authorize, s.fedCMLogin)))
+	at("GET /fedcm/continue", s.page(s.limited(s.Limits.authorize, s.fedCMContinue)))
 	at("GET /fedcm/refused/{reason}", s.page(s.fedCMRefused))
 }
 

@@ -42,7 +42,7 @@ func (s *server) oauth(h handler) http.Handler {
 }
 
 // counted holds a sender to what it may ask for altogether.
-func (s *server) counted(h handler) handler { return s.limited(s.limits.requests, h) }
+func (s *server) counted(h handler) handler { return s.limited(s.Limits.requests, h) }
 
 // client serves OAuth clients that authenticate, within limits.
 func (s *server) client(l *limit.Limiter, h handler) http.Handler {

@@ -11,9 +11,9 @@ import (
 	"near-idp/internal/oauth"
 )
 
-// Limits bound what one sender may ask for, an IPv4 address or a /64 of IPv6, and what one
-// client may. Each replica counts for itself. A zero Rate does not limit.
-type Limits struct {
+// Rates are what one sender may ask for, an IPv4 address or a /64 of IPv6, and what one
+// client may. A zero Rate does not limit.
+type Rates struct {
 	Requests  idp.Rate // all but files and probes
 	Authorize idp.Rate // authorization requests, and challenges by the API
 	Verify    idp.Rate // answers of wallets, renewals and decisions, and user codes
@@ -30,8 +30,8 @@ type Limits struct {
 	ClientBackoff time.Duration
 }
 
-// limits are the counters of a server; nil ones do not limit.
-type limits struct {
+// Limits count what is asked for. Each replica counts for itself.
+type Limits struct {
 	requests, authorize, verify, token, par, failures *limit.Limiter // by sender
 
 	clientAuthorize *limit.Limiter // by sender and client
@@ -39,25 +39,35 @@ type limits struct {
 	backoff         *limit.Backoff // by sender and client
 }
 
-func newLimits(l Limits, now func() time.Time) limits {
-	return limits{
-		requests:        limit.OfSenders("requests", l.Requests, now),
-		authorize:       limit.OfSenders("authorize", l.Authorize, now),
-		verify:          limit.OfSenders("verify", l.Verify, now),
-		token:           limit.OfSenders("token", l.Token, now),
-		par:             limit.OfSenders("par", l.PAR, now),
-		failures:        limit.OfSenders("token_failures", l.TokenFailures, now),
-		clientAuthorize: limit.New("client_authorize", l.ClientAuthorize, now),
-		clientToken:     limit.New("client_token", l.ClientToken, now),
-		backoff:         limit.NewBackoff("client_backoff", l.ClientBackoff, now),
+// NewLimits returns Limits with these rates.
+func NewLimits(r Rates, now func() time.Time) *Limits {
+	senders := func(name string) *limit.Limiter { return limit.OfSenders(name, idp.Rate{}, now) }
+	l := &Limits{
+		requests: senders("requests"), authorize: senders("authorize"), verify: senders("verify"),
+		token: senders("token"), par: senders("par"), failures: senders("token_failures"),
+		clientAuthorize: limit.New("client_authorize", idp.Rate{}, now),
+		clientToken:     limit.New("client_token", idp.Rate{}, now),
+		backoff:         limit.NewBackoff("client_backoff", 0, now),
 	}
+	l.Set(r)
+	return l
+}
+
+// Set makes the rates others from now on, while requests are answered.
+func (l *Limits) Set(r Rates) {
+	l.requests.Set(r.Requests)
+	l.authorize.Set(r.Authorize)
+	l.verify.Set(r.Verify)
+	l.token.Set(r.Token)
+	l.par.Set(r.PAR)
+	l.failures.Set(r.TokenFailures)
+	l.clientAuthorize.Set(r.ClientAuthorize)
+	l.clientToken.Set(r.ClientToken)
+	l.backoff.Set(r.ClientBackoff)
 }
 
 // limited refuses what a sender asks too often, before anything is done for it.
 func (s *server) limited(l *limit.Limiter, h handler) handler {
-	if l == nil {
-		return h
-	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := l.Admit(entryOf(r).sender); err != nil {
 			return err
@@ -83,10 +93,7 @@ func ofExceeded(e *limit.Exceeded) *problem {
 // mayAuthorize refuses a client's requests that come too often from one sender, so that one
 // application that runs in circles leaves its neighbours room.
 func (s *server) mayAuthorize(r *http.Request, client string) error {
-	l := s.limits.clientAuthorize
-	if l == nil {
-		return nil
-	}
+	l := s.Limits.clientAuthorize
 	return l.Refusal(l.Take(entryOf(r).sender.And(client)))
 }
 
@@ -95,13 +102,13 @@ func (s *server) mayAuthorize(r *http.Request, client string) error {
 // elsewhere, or anybody could lock it out.
 func (s *server) mayAuthenticate(r *http.Request) error {
 	e := entryOf(r)
-	if err := s.limits.failures.MayGoOn(e.sender); err != nil {
+	if err := s.Limits.failures.MayGoOn(e.sender); err != nil {
 		return err
 	}
-	if err := s.limits.backoff.MayTry(e.sender.And(e.clientID)); err != nil {
+	if err := s.Limits.backoff.MayTry(e.sender.And(e.clientID)); err != nil {
 		return err
 	}
-	l := s.limits.clientToken
+	l := s.Limits.clientToken
 	return l.Refusal(l.Exhausted(limit.KeyOf(e.clientID)))
 }
 
@@ -111,13 +118,11 @@ func (s *server) authenticated(h handler) handler {
 		err := h(w, r)
 		e := entryOf(r)
 		if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Code == "invalid_client" {
-			if s.limits.failures != nil {
-				_ = s.limits.failures.Admit(e.sender) // counted; this one was answered
-			}
-			s.limits.backoff.Failed(e.sender.And(e.clientID))
+			_ = s.Limits.failures.Admit(e.sender) // counted; this one was answered
+			s.Limits.backoff.Failed(e.sender.And(e.clientID))
 		} else if s.proves(r, err) {
-			s.limits.backoff.Succeeded(e.sender.And(e.clientID))
-			s.limits.clientToken.Take(limit.KeyOf(e.clientID))
+			s.Limits.backoff.Succeeded(e.sender.And(e.clientID))
+			s.Limits.clientToken.Take(limit.KeyOf(e.clientID))
 		}
 		return err
 	}
@@ -126,7 +131,7 @@ func (s *server) authenticated(h handler) handler {
 // proves reports a request that only its client can have made: anybody can name a public one.
 // An invalid grant is found out after the client was.
 func (s *server) proves(r *http.Request, err error) bool {
-	if s.limits.backoff == nil && s.limits.clientToken == nil {
+	if !s.Limits.backoff.On() && !s.Limits.clientToken.On() {
 		return false // nobody wants to know
 	}
 	refused, ok := errors.AsType[*oauth.Error](err)

@@ -20,9 +20,12 @@ func from(addr string) edit {
 func badClient() error { return &oauth.Error{Status: 401, Code: "invalid_client", Description: "no"} }
 
 // limitedSite has a clock that can be turned.
-func limitedSite(t *testing.T, l Limits) (*site, *time.Time) {
+func limitedSite(t *testing.T, r Rates) (*site, *time.Time) {
 	now := testNow
-	s := newSite(t, func(o *Options) { o.Limits, o.Now = l, func() time.Time { return now } })
+	s := newSite(t, func(o *Options) {
+		o.Now = func() time.Time { return now }
+		o.Limits = NewLimits(r, o.Now)
+	})
 	return s, &now
 }
 
@@ -33,7 +36,7 @@ func attempt(s *site, id, addr string) *httptest.ResponseRecorder {
 // C06: of 200 bad attempts most are answered 429, and waiting as long as it says helps.
 func TestFailedClientAuthenticationIsThrottled(t *testing.T) {
 	t.Parallel()
-	s, now := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}})
+	s, now := limitedSite(t, Rates{TokenFailures: idp.Rate{N: 60, Per: time.Minute}})
 	s.tokenErr = badClient()
 	status := map[int]int{}
 	var last *httptest.ResponseRecorder
@@ -79,7 +82,7 @@ func TestFailedClientAuthenticationIsThrottled(t *testing.T) {
 // client out: not where it has been, and not on a server that starts in the midst of it.
 func TestSecretGuessingDoesNotLockTheClientsOwnServer(t *testing.T) {
 	t.Parallel()
-	s, now := limitedSite(t, Limits{TokenFailures: idp.Rate{N: 60, Per: time.Minute}, ClientBackoff: time.Minute})
+	s, now := limitedSite(t, Rates{TokenFailures: idp.Rate{N: 60, Per: time.Minute}, ClientBackoff: time.Minute})
 	s.tokenErr = badClient()
 	status := map[int]int{}
 	for range 20 {
@@ -112,7 +115,7 @@ func TestSecretGuessingDoesNotLockTheClientsOwnServer(t *testing.T) {
 // A client has a budget of its own, which nobody uses up who merely names it.
 func TestNamingAClientDoesNotUseUpItsBudget(t *testing.T) {
 	t.Parallel()
-	s, _ := limitedSite(t, Limits{ClientToken: idp.Rate{N: 10, Per: time.Minute}})
+	s, _ := limitedSite(t, Rates{ClientToken: idp.Rate{N: 10, Per: time.Minute}})
 	for i, err := range []error{badClient(), &oauth.Error{Status: 400, Code: "invalid_request"}, idp.ErrUnavailable} {
 		s.tokenErr = err
 		for range 50 {
@@ -148,7 +151,7 @@ func TestNamingAClientDoesNotUseUpItsBudget(t *testing.T) {
 // One application that redirects in circles leaves the others of an office room, and those elsewhere all of it.
 func TestApplicationInCirclesLeavesItsNeighboursRoom(t *testing.T) {
 	t.Parallel()
-	s, _ := limitedSite(t, Limits{Authorize: idp.Rate{N: 10, Per: time.Minute}, ClientAuthorize: idp.Rate{N: 4, Per: time.Minute}})
+	s, _ := limitedSite(t, Rates{Authorize: idp.Rate{N: 10, Per: time.Minute}, ClientAuthorize: idp.Rate{N: 4, Per: time.Minute}})
 	ask := func(client, addr string) int {
 		return s.send("GET", "/authorize?client_id="+client, "", from(addr)).Code
 	}
@@ -171,7 +174,7 @@ func TestRefusalNamesItsBucket(t *testing.T) {
 	var told []string
 	one := idp.Rate{N: 1, Per: time.Minute}
 	s := newSite(t, func(o *Options) {
-		o.Limits = Limits{Requests: idp.Rate{N: 3, Per: time.Minute}, Verify: one, TokenFailures: one}
+		o.Limits = NewLimits(Rates{Requests: idp.Rate{N: 3, Per: time.Minute}, Verify: one, TokenFailures: one}, o.Now)
 		o.Limited = func(bucket string) { told = append(told, bucket) }
 	})
 	refused := func(want string, w *httptest.ResponseRecorder) {
@@ -214,7 +217,7 @@ func TestRefusalNamesItsBucket(t *testing.T) {
 func TestSendersAreLimitedEachAlone(t *testing.T) {
 	t.Parallel()
 	three := idp.Rate{N: 3, Per: time.Minute}
-	s, _ := limitedSite(t, Limits{Authorize: three, Verify: three, Token: three, PAR: three})
+	s, _ := limitedSite(t, Rates{Authorize: three, Verify: three, Token: three, PAR: three})
 	forwarded := func(v string) edit { return header("X-Forwarded-For", v) }
 	until := func(method, path, body string, edits ...edit) (n int) {
 		for n = range 10 {

@@ -59,8 +59,8 @@ type Options struct {
 	// Ready reports whether the provider can serve, which is whether its database answers;
 	// ErrStopping if it is about to end.
 	Ready func(ctx context.Context) error
-	// Limits bound what one sender or client may ask for.
-	Limits Limits
+	// Limits bound what one sender or client may ask for. Nil: nothing does.
+	Limits *Limits
 	// Limited is told the bucket of each request that was one too many; nil: nobody is.
 	Limited func(bucket string)
 	// TrustedProxy reports who may name the request id and the sender of what it passes on; nobody
@@ -86,7 +86,6 @@ type server struct {
 	base       string // path of the issuer, "" or "/…"
 	secure     bool   // the issuer is https
 	sameOrigin *http.CrossOriginProtection
-	limits     limits
 }
 
 // New returns the handler of everything the provider serves in public. It
@@ -127,7 +126,9 @@ func New(opts Options) (http.Handler, error) {
 		s.Metrics = uncounted{}
 	}
 	s.Logins = counted{s.Logins, s}
-	s.limits = newLimits(s.Limits, s.Now)
+	if s.Limits == nil {
+		s.Limits = NewLimits(Rates{}, s.Now)
+	}
 	s.Wallets = make([]templates.Wallet, len(opts.Wallets))
 	for i, wallet := range opts.Wallets {
 		if wallet.IconURL == "" {
@@ -153,24 +154,24 @@ func (s *server) routes() *http.ServeMux {
 	}
 
 	at("GET /{$}", s.page(s.home))
-	at("GET /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
-	at("POST /authorize", s.page(s.limited(s.limits.authorize, s.authorize)))
+	at("GET /authorize", s.page(s.limited(s.Limits.authorize, s.authorize)))
+	at("POST /authorize", s.page(s.limited(s.Limits.authorize, s.authorize)))
 	at("GET /login/{id}", s.page(s.loginPage))
-	at("GET /login/{id}/again", s.page(s.limited(s.limits.authorize, s.again)))
+	at("GET /login/{id}/again", s.page(s.limited(s.Limits.authorize, s.again)))
 	at("GET /login/{id}/cb", s.page(s.callbackPage))
-	at("POST /login/{id}/verify", s.api(s.own(s.limited(s.limits.verify, s.verify))))
-	at("POST /login/{id}/paste", s.page(s.own(s.limited(s.limits.verify, s.paste))))
-	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.limits.verify, s.renew))))
+	at("POST /login/{id}/verify", s.api(s.own(s.limited(s.Limits.verify, s.verify))))
+	at("POST /login/{id}/paste", s.page(s.own(s.limited(s.Limits.verify, s.paste))))
+	at("POST /login/{id}/renew", s.page(s.own(s.limited(s.Limits.verify, s.renew))))
 	at("POST /login/{id}/cancel", s.page(s.own(s.cancel)))
-	at("POST /login/{id}/phone", s.page(s.own(s.limited(s.limits.verify, s.handOver))))
+	at("POST /login/{id}/phone", s.page(s.own(s.limited(s.Limits.verify, s.handOver))))
 	at("GET /login/{id}/phone", s.page(s.handoffPage))
-	at("POST /login/{id}/relay", s.page(s.own(s.limited(s.limits.verify, s.askRelay))))
+	at("POST /login/{id}/relay", s.page(s.own(s.limited(s.Limits.verify, s.askRelay))))
 	at("GET /login/{id}/relay", s.page(s.relayPage))
-	at("POST /login/{id}/number", s.page(s.own(s.limited(s.limits.verify, s.pickNumber))))
-	at("GET /d/{code}", s.page(s.limited(s.limits.verify, s.takenPage)))
-	at("POST /d/{code}", s.page(s.own(s.limited(s.limits.verify, s.take))))
+	at("POST /login/{id}/number", s.page(s.own(s.limited(s.Limits.verify, s.pickNumber))))
+	at("GET /d/{code}", s.page(s.limited(s.Limits.verify, s.takenPage)))
+	at("POST /d/{code}", s.page(s.own(s.limited(s.Limits.verify, s.take))))
 	at("POST /login/{id}/session", s.page(s.own(s.adopt)))
-	at("POST /login/{id}/account", s.page(s.own(s.limited(s.limits.verify, s.pick))))
+	at("POST /login/{id}/account", s.page(s.own(s.limited(s.Limits.verify, s.pick))))
 	at("POST /login/{id}/forget", s.page(s.own(s.forgetAccount)))
 	at("POST /language", s.page(s.own(s.chooseLanguage)))
 	at("GET /account", s.page(s.owned("/account", s.accountPage)))
@@ -183,32 +184,32 @@ func (s *server) routes() *http.ServeMux {
 	at("POST /account/sign-out", s.page(s.own(s.act("sid", s.signOut))))
 	at("POST /account/sign-out-others", s.page(s.own(s.act("", s.signOutOthers))))
 	at("POST /account/sign-out-everywhere", s.page(s.own(s.act("", s.signOutEverywhere))))
-	at("POST /account/confirm", s.page(s.own(s.limited(s.limits.authorize, s.act("", s.confirm)))))
-	at("POST /account/export", s.page(s.own(s.limited(s.limits.verify, s.act("", s.export)))))
+	at("POST /account/confirm", s.page(s.own(s.limited(s.Limits.authorize, s.act("", s.confirm)))))
+	at("POST /account/export", s.page(s.own(s.limited(s.Limits.verify, s.act("", s.export)))))
 	at("POST /account/forget", s.page(s.own(s.forgetAccount)))
 	at("GET /consent/{id}", s.page(s.consentPage))
 	at("POST /consent/{id}", s.page(s.own(s.decideConsent)))
 	at("GET /continue/{id}", s.page(s.continuePage))
 	at("GET /device", s.page(s.devicePage))
-	at("POST /device", s.page(s.own(s.limited(s.limits.verify, s.enterUserCode))))
+	at("POST /device", s.page(s.own(s.limited(s.Limits.verify, s.enterUserCode))))
 	at("GET /device/{id}", s.page(s.deviceLoginPage))
 
 	at("GET /logout", s.page(s.logout))
 	at("POST /logout", s.page(s.logout))
 
-	at("POST /api/auth/initiate-login", s.backend(s.limited(s.limits.authorize, s.initiateLogin)))
+	at("POST /api/auth/initiate-login", s.backend(s.limited(s.Limits.authorize, s.initiateLogin)))
 	at("OPTIONS /api/auth/initiate-login", s.preflight(s.registered, "POST"))
-	at("POST /api/auth/verify-login", s.backend(s.limited(s.limits.verify, s.verifyLogin)))
+	at("POST /api/auth/verify-login", s.backend(s.limited(s.Limits.verify, s.verifyLogin)))
 	at("OPTIONS /api/auth/verify-login", s.preflight(s.registered, "POST"))
 
-	at("POST /token", s.cors(s.registered, s.client(s.limits.token, s.token)))
+	at("POST /token", s.cors(s.registered, s.client(s.Limits.token, s.token)))
 	at("OPTIONS /token", s.preflight(s.registered, "POST"))
-	at("POST /device_authorization", s.client(s.limits.par, s.authorizeDevice))
-	at("POST /par", s.cors(s.registered, s.client(s.limits.par, s.push)))
+	at("POST /device_authorization", s.client(s.Limits.par, s.authorizeDevice))
+	at("POST /par", s.cors(s.registered, s.client(s.Limits.par, s.push)))
 	at("OPTIONS /par", s.preflight(s.registered, "POST"))
-	at("POST /revoke", s.cors(s.registered, s.client(s.limits.token, s.revoke)))
+	at("POST /revoke", s.cors(s.registered, s.client(s.Limits.token, s.revoke)))
 	at("OPTIONS /revoke", s.preflight(s.registered, "POST"))
-	at("POST /introspect", s.client(s.limits.token, s.introspect))
+	at("POST /introspect", s.client(s.Limits.token, s.introspect))
 	at("GET /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("POST /userinfo", s.cors(s.registered, s.oauth(s.userInfo)))
 	at("OPTIONS /userinfo", s.preflight(s.registered, "GET, POST"))
