@@ -77,9 +77,9 @@ func (l *Limiter) Take(k Key) time.Duration {
 	if p == nil || k == 0 {
 		return 0
 	}
-	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.clock.now() // later than that of whoever had the lock
 	owed, wait := l.look(k, p, now)
 	if wait == 0 {
 		owed += p.each
@@ -105,9 +105,9 @@ func (l *Limiter) Exhausted(k Key) time.Duration {
 	if p == nil || k == 0 {
 		return 0
 	}
-	now := l.clock.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.clock.now() // later than that of whoever had the lock
 	_, wait := l.look(k, p, now)
 	return wait
 }
