@@ -147,7 +147,7 @@ func (c *Client) CheckProviders(ctx context.Context) error {
 	providers := c.providers()
 	calls := make([]*statusCall, len(providers))
 	for i, p := range providers {
-		calls[i] = c.checkStatus(p)
+		calls[i], _ = c.checkStatus(p)
 	}
 	var failures []failure
 	for i, call := range calls {

@@ -58,6 +58,18 @@ func TestOneProbeAtATime(t *testing.T) {
 	}
 }
 
+// settle waits for the checks of providers that questions have left behind.
+func settle(c *Client) {
+	for _, p := range c.providers() {
+		p.mu.Lock()
+		last := p.status
+		p.mu.Unlock()
+		if last != nil {
+			<-last.done
+		}
+	}
+}
+
 // With every breaker open an outage costs the user no wait and the providers no
 // request.
 func TestOpenBreakersFailFast(t *testing.T) {
@@ -70,6 +82,7 @@ func TestOpenBreakersFailFast(t *testing.T) {
 	w := neartest.NewWallet("alice.near")
 	wantCannotTell(t, client, w)
 	wantCannotTell(t, client, w)
+	settle(client)
 	before := chain.Requests()
 	if err := wantCannotTell(t, client, w); !strings.Contains(err.Error(), errCircuitOpen.Error()) {
 		t.Errorf("error = %v", err)

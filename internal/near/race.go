@@ -171,12 +171,16 @@ func (c *Client) attempt(ctx context.Context, p *provider, q query, started time
 }
 
 func (c *Client) exchange(ctx context.Context, p *provider, q query) (view, error) {
-	status := c.checkStatus(p)
+	status, joined := c.checkStatus(p)
 	r, err := p.call(ctx, c.nextID(), "query", q.params)
 	if err != nil {
 		return view{}, err
 	}
 	latest, err := status.wait(ctx)
+	if err != nil && joined && passing(err) {
+		status, _ = c.checkStatus(p) // the other began while the provider was away
+		latest, err = status.wait(ctx)
+	}
 	if err != nil {
 		return view{}, err
 	}

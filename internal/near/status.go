@@ -47,15 +47,15 @@ func (s *statusCall) wait(ctx context.Context) (head, error) {
 }
 
 // checkStatus returns the provider's current check, starting one if the last is
-// too old. The call is detached from any one login: a login that is answered
+// too old, and reports whether it had begun before. The call is detached from any one login: a login that is answered
 // first elsewhere must not break the check that others wait for.
-func (c *Client) checkStatus(p *provider) *statusCall {
+func (c *Client) checkStatus(p *provider) (call *statusCall, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.status != nil && p.status.usable(c.now(), c.maxHeadAge) {
-		return p.status
+		return p.status, true
 	}
-	call := &statusCall{done: make(chan struct{})}
+	call = &statusCall{done: make(chan struct{})}
 	p.status = call
 	go func() {
 		defer close(call.done)
@@ -63,7 +63,7 @@ func (c *Client) checkStatus(p *provider) *statusCall {
 		defer cancel()
 		call.head, call.err = c.askStatus(ctx, p)
 	}()
-	return call
+	return call, false
 }
 
 func (c *Client) askStatus(ctx context.Context, p *provider) (head, error) {
