@@ -60,9 +60,9 @@ func (b *Backoff) MayTry(k Key) error {
 	if longest == 0 || k == 0 {
 		return nil
 	}
-	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.clock.now()
 	if f, ok := b.failures.Get(k); ok && f.until(longest) > now {
 		return &Exceeded{Bucket: b.name, Wait: f.until(longest) - now}
 	}
@@ -75,9 +75,9 @@ func (b *Backoff) Failed(k Key) {
 	if longest == 0 || k == 0 {
 		return
 	}
-	now := b.clock.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.clock.now()
 	f, _ := b.failures.Get(k)
 	if now > f.until(longest)+forgiven*longest {
 		f = failures{}

@@ -47,8 +47,9 @@ func (s *statusCall) wait(ctx context.Context) (head, error) {
 }
 
 // checkStatus returns the provider's current check, starting one if the last is
-// too old, and reports whether it had begun before. The call is detached from any one login: a login that is answered
-// first elsewhere must not break the check that others wait for.
+// too old, and reports whether it had begun before. The call is detached from
+// any one login: a login that is answered first elsewhere must not break the
+// check that others wait for.
 func (c *Client) checkStatus(p *provider) (call *statusCall, joined bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
