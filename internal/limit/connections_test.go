@@ -38,7 +38,10 @@ func newHall(t *testing.T, c *Connections) *hall {
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			w.(http.Flusher).Flush()
-			<-h.hold
+			select {
+			case <-h.hold:
+			case <-r.Context().Done(): // its sender has left
+			}
 		}
 		fmt.Fprint(w, "here")
 	})}
@@ -144,6 +147,10 @@ func TestOneSenderCannotTakeAllConnections(t *testing.T) {
 	for range 50 {
 		greedy = append(greedy, h.dial("127.0.0.4"))
 	}
+	// The system takes connections before the server does.
+	for deadline := time.Now().Add(20 * time.Second); h.told(FullSender) < 40 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	h.await(11)
 	if !h.closed(greedy[0]) || !h.closed(greedy[39]) || h.told(FullSender) != 40 {
 		t.Errorf("the oldest are open; told %d times", h.told(FullSender))
@@ -169,7 +176,6 @@ func TestRequestsUnderWayAreNotCutOff(t *testing.T) {
 		t.Error("there was room")
 	}
 	busy[0].Close()
-	h.hold <- struct{}{}
 	h.await(4)
 	if got := h.get(h.dial("127.0.0.99"), "/"); got != "here" {
 		t.Errorf("once one has left: %q", got)
